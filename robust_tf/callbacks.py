@@ -1,0 +1,197 @@
+"""What happens beside training: progress, the guard against NaN, checkpoints, pictures."""
+
+import contextlib
+import csv
+import math
+import os
+import pathlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from robust_tf import backup, optim, progress
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """Epoch, step, the epoch's means so far, images per second, and the time left of the run."""
+
+    def __init__(self, batch_size: int, first_epoch: int):
+        super().__init__()
+        self.batch_size, self.first_epoch = batch_size, first_epoch
+
+    def on_train_begin(self, logs=None):
+        """Starts the clock."""
+        self.line = progress.Line()
+        self.begun = time.monotonic()
+        self.done, self.training_seconds = 0, 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers where the epoch began."""
+        self.epoch, self.step_begun = epoch, time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Shows the line when it is time."""
+        now = time.monotonic()
+        self.done += 1
+        self.training_seconds += now - self.step_begun
+        self.step_begun = now
+        if self.line.due():
+            self.line.show(self._text(batch + 1, logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keeps the epoch's line, and adds images per second to what the logs record."""
+        self.line.keep(self._text(self.params["steps"], logs))
+        logs["images_per_second"] = self._speed()
+
+    def _speed(self) -> float:
+        return self.done * self.batch_size / max(self.training_seconds, 1e-9)
+
+    def _text(self, step, logs) -> str:
+        epochs, steps = self.params["epochs"], self.params["steps"]
+        left = (epochs - self.first_epoch) * steps - self.done
+        # Validation is part of the time an epoch takes.
+        seconds_left = (time.monotonic() - self.begun) / max(self.done, 1) * left
+        values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        return (
+            f"epoch {self.epoch + 1}/{epochs}  step {step}/{steps}  {values}  "
+            f"{self._speed():,.0f} images/s  {progress.duration(seconds_left)} left"
+        )
+
+
+class NaNStop(keras.callbacks.Callback):
+    """Ends the run at the first loss that is not a number, naming the step and what is still good.
+
+    Keras' TerminateOnNaN names neither.
+    """
+
+    def __init__(self, run_dir: pathlib.Path):
+        super().__init__()
+        self.last = run_dir / "checkpoints" / "last.keras"
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers the epoch for the message."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks at the loss."""
+        if math.isfinite(logs["loss"]):
+            return
+        good = f"the last good checkpoint is {self.last}" if self.last.exists() else "none is saved"
+        raise FloatingPointError(
+            f"The loss is {logs['loss']} at epoch {self.epoch + 1}, step {batch + 1}; {good}. "
+            "A lower --lr, a --warmup_epochs or a --clip_norm may help."
+        )
+
+
+class AveragedEvaluation(keras.callbacks.Callback):
+    """Validates the averaged weights, where the optimizer keeps them."""
+
+    def on_test_begin(self, logs=None):
+        """Puts the averaged weights in."""
+        self.swap = contextlib.ExitStack()
+        self.swap.enter_context(optim.averaged_weights(self.model))
+
+    def on_test_end(self, logs=None):
+        """Puts the training's weights back."""
+        self.swap.close()
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes last.keras, best.keras (by `monitor`) and the backup after each epoch."""
+
+    def __init__(self, run_dir: pathlib.Path, monitor: str, begun: backup.Progress):
+        super().__init__()
+        self.run_dir, self.monitor, self.best = run_dir, monitor, begun.best
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes them, the backup last: what it says is finished is on disk."""
+        folder = self.run_dir / "checkpoints"
+        folder.mkdir(parents=True, exist_ok=True)
+        with optim.averaged_weights(self.model):
+            self._write(folder / "last.keras")
+            if logs[self.monitor] > self.best:
+                self.best = float(logs[self.monitor])
+                self._write(folder / "best.keras")
+        backup.save(self.run_dir, self.model, backup.Progress(epoch + 1, self.best))
+
+    def _write(self, path):
+        temporary = path.with_name(f"writing-{path.name}")
+        self.model.network.save(temporary)
+        os.replace(temporary, path)
+
+
+class ImageGrid(keras.callbacks.Callback):
+    """TensorBoard images: the image, its amplified perturbation, the attacked one, the labels."""
+
+    def __init__(self, log_dir: pathlib.Path, batch, class_names: tuple[str, ...]):
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(log_dir))
+        self.batch, self.class_names = batch, class_names
+
+    def on_train_begin(self, logs=None):
+        """Traces the attack once."""
+
+        @tf.function(autograph=False)
+        def attacked(x, label, index):
+            x_adv = self.model.attacked_for_validation(x, label, index)
+            return x_adv, self.model.network(x_adv, training=False)
+
+        self.attacked = attacked
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Draws the grid of this epoch's network."""
+        x, label, index = self.batch
+        x_adv, logits = self.attacked(x, label, index)
+        predicted = np.argmax(logits, axis=-1)
+        picture = attack_grid(x.numpy(), x_adv.numpy(), label.numpy(), predicted, self.class_names)
+        with self.writer.as_default():
+            tf.summary.image("image, perturbation, attacked", picture[None], step=epoch)
+        self.writer.flush()
+
+
+def attack_grid(x, x_adv, label, predicted, class_names: tuple[str, ...]) -> np.ndarray:
+    """An RGB picture, a column an image: the image, its perturbation amplified, the attacked one.
+
+    Args:
+      x: images.
+      x_adv: the attacked images.
+      label: what is true.
+      predicted: what the network says of x_adv.
+      class_names: names of the labels.
+    """
+    delta = x_adv - x
+    amplified = 0.5 + 0.5 * delta / max(float(np.abs(delta).max()), 1e-12)
+    figure = Figure(figsize=(1.2 * len(x), 4), dpi=100, layout="constrained")
+    axes = figure.subplots(3, len(x), squeeze=False)
+    for row, images in zip(axes, (x, amplified, x_adv), strict=True):
+        for axis, image in zip(row, images, strict=True):
+            axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
+            axis.set_axis_off()
+    for column, (true, said) in enumerate(zip(label, predicted, strict=True)):
+        axes[0, column].set_title(class_names[true], fontsize=9)
+        color = "tab:green" if true == said else "tab:red"
+        axes[2, column].set_title(class_names[said], fontsize=9, color=color)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def trim_history(path: pathlib.Path, epochs: int) -> None:
+    """Drops rows of epochs that the backup does not have, so that a resumed run adds no row twice.
+
+    Args:
+      path: history.csv, as keras.callbacks.CSVLogger writes it; it may be missing.
+      epochs: how many epochs are finished.
+    """
+    if not path.exists():
+        return
+    with open(path, newline="") as file:
+        header, *rows = csv.reader(file)
+    temporary = path.with_suffix(".writing")
+    with open(temporary, "w", newline="") as file:
+        csv.writer(file).writerows([header, *(row for row in rows if int(row[0]) < epochs)])
+    os.replace(temporary, path)

@@ -1,0 +1,392 @@
+"""Every flag, defined once, read once, handed on as the frozen dataclasses of plans.py.
+
+    if __name__ == "__main__":
+        config.run(main)                  # parses; bad input is one sentence and exit status 2
+
+    def main():
+        plan = config.train()             # what the flags say, checked
+
+Flags whose default is by data set are filled in from BY_DATASET below.
+"""
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+from robust_tf import flag_types
+from robust_tf.errors import InputError
+from robust_tf.plans import Attack, Data, Evaluate, Export, Network, Optimizer, Train
+
+FLAGS = flags.FLAGS
+
+
+_PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
+_DATASETS = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "svhn",
+    "stl10",
+    "caltech101",
+    "caltech256",
+    "folder",
+    "lmdb",
+    "fake",
+)
+
+# Data
+flag_types.choice("dataset", "digits", _DATASETS, "what to train on and to evaluate on")
+flag_types.name(
+    "data_dir", None, "folder with the data sets in their official layout or as NAME.npz"
+)
+flag_types.count(
+    "image_size", None, "resizes images to this many pixels square (by data set)", low=1
+)
+flag_types.count("channels", None, "1 or 3; 3 repeats grey three times (by data set)", low=1)
+flag_types.count("examples", None, "evaluate on the first N of the test split (all of it)", low=1)
+flag_types.choice(
+    "augment",
+    "auto",
+    ("auto", "none", "flip", "crop", "crop_flip"),
+    "training augmentation; auto is by data set",
+)
+flag_types.count(
+    "data_processes", None, "processes that decode and augment (by data set and cores)"
+)
+flag_types.number(
+    "holdout",
+    None,
+    "share of the training images held out to choose the best network (by data set)",
+    high=0.5,
+)
+
+# Network
+flag_types.name("network", None, "cnn-small, wrn-D-K, resnet-D, resnext-D-CxWd (by data set)")
+flag_types.choice("stem", None, ("imagenet", "small"), "a ResNet's first layers (by image size)")
+flag_types.choice("activation", None, ("relu", "elu", "leaky_relu"), "activation (by network)")
+flag_types.choice("head", "linear", ("linear", "tanh"), "the last layer; tanh squeezes the logits")
+flags.DEFINE_bool("sync_bn", False, "batch norm with the statistics of all replicas")
+
+# Threat and attack
+flag_types.choice("norm", "Linf", ("Linf", "L2"), "norm of the threat model")
+flag_types.number("eps", None, "radius of the threat model, images being in [0, 1] (by data set)")
+flag_types.count("attack_steps", 10, "steps of the training attack; 0 is none")
+flag_types.number("attack_step_size", None, "step size of the training attack (eps / 4)")
+flag_types.choice("attack_loss", "ce", ("ce", "margin", "kl"), "what the training attack ascends")
+flag_types.number("kappa", 50.0, "confidence at which the margin loss stops to count")
+flag_types.choice(
+    "attack_target",
+    "none",
+    ("none", "random", "most_confusing", "least_likely"),
+    "class that the training attack aims at; none is untargeted",
+)
+flags.DEFINE_bool("attack_random_start", True, "starts the training attack at a random draw")
+flag_types.number(
+    "attack_clean_start", 0.0, "share of images that start clean all the same", high=1
+)
+flag_types.number("attack_momentum", 0.0, "momentum of the training attack's gradient")
+flag_types.count("attack_restarts", 1, "restarts of the training attack, the worst kept", low=1)
+flag_types.choice(
+    "attack_bn", "inference", ("inference", "batch"), "batch norm of the attacked network"
+)
+flag_types.choice(
+    "attack_precision", None, _PRECISIONS, "dtype policy of the attacked network (--precision)"
+)
+flag_types.choice("xla", "auto", ("auto", "on", "off"), "compiles the attack; auto is on GPUs only")
+
+# Training
+flag_types.choice("method", "pgd_at", ("standard", "pgd_at"), "how to train")
+flag_types.count("epochs", None, "passes over the training images (by data set)", low=1)
+flag_types.count("steps_per_epoch", None, "updates an epoch (images / batch size)", low=1)
+flag_types.count("batch_size", None, "images an update, over all workers (by data set)", low=1)
+flag_types.count("accumulate", 1, "micro-batches of which each replica makes one update", low=1)
+flag_types.choice("optimizer", "sgd", ("sgd", "adam"), "optimizer")
+flag_types.number("lr", None, "learning rate after warm-up (by data set)")
+flag_types.number("momentum", 0.9, "momentum of sgd", high=1)
+flags.DEFINE_bool("nesterov", False, "Nesterov's momentum")
+flag_types.choice(
+    "schedule", "cosine", ("piecewise", "cosine", "constant"), "course of the learning rate"
+)
+flags.DEFINE_list("lr_drops", [], "epochs after which piecewise lowers the rate, as in 100,150")
+flag_types.number("lr_drop_factor", 0.1, "what piecewise multiplies the rate by", high=1)
+flag_types.number("warmup_epochs", 0.0, "epochs of linear warm-up")
+flag_types.number("warmup_from", 0.0, "learning rate at the start of the warm-up")
+flag_types.number("weight_decay", None, "wd of the penalty wd/2 |w|^2 on kernels (by data set)")
+flag_types.number("clip_norm", None, "largest norm of an update's whole gradient (none)")
+flag_types.number(
+    "ema", None, "decay of averaged weights, which are then evaluated and saved", high=1
+)
+flag_types.choice("precision", "float32", _PRECISIONS, "dtype policy of the network")
+flag_types.count("seed", 0, "seed of all random draws")
+flags.DEFINE_bool("deterministic", False, "only operations that repeat to the bit, also on GPUs")
+flag_types.name(
+    "val_attack", None, "attack for choosing the best network (pgd-10; clean for standard)"
+)
+flag_types.name(
+    "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"
+)
+flag_types.name("export_dir", None, "folder to export to; train does so at its end unless none")
+
+# Evaluation and export
+flag_types.name("model", None, "run directory or .keras file to evaluate or export")
+flags.DEFINE_list("attacks", ["clean", "fgsm", "pgd-20", "cw-20"], "clean, fgsm, pgd-K, cw-K")
+flag_types.number("step_size", None, "step size of the attacks of an evaluation (eps / 4)")
+flag_types.count("restarts", 1, "restarts of an evaluation's attacks, the worst kept", low=1)
+flag_types.choice(
+    "targeted",
+    "none",
+    ("none", "random", "most_confusing", "least_likely"),
+    "class that an evaluation's attacks aim at; none is untargeted",
+)
+flag_types.name("output", None, "JSON file of the result (RUN_DIR/results/EPS.json)")
+
+
+def _drops(values) -> bool:
+    return all(v.strip().isdigit() for v in values)
+
+
+flags.register_validator("lr_drops", _drops, message="expected epochs, as in 100,150")
+
+# What a flag is by data set, where it is not given. The network, epochs and rates are what trains
+# in minutes on two cores; the papers' own figures are in flags/.
+_DIGITS = dict(eps=0.2, network="wrn-10-1", epochs=30, batch_size=64, lr=0.1, holdout=0.1)
+_MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, lr=0.05, holdout=0.02)
+_SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
+_LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, lr=0.05, holdout=0.05)
+BY_DATASET = {
+    "digits": _DIGITS,
+    "mnist": _MNIST,
+    "fashion_mnist": {**_MNIST, "eps": 0.1},
+    "cifar10": _SMALL,
+    "cifar100": _SMALL,
+    "svhn": {**_SMALL, "lr": 0.05},
+    "stl10": {**_SMALL, "batch_size": 32, "lr": 0.05, "holdout": 0.1},
+    "caltech101": _LARGE,
+    "caltech256": _LARGE,
+    "folder": _LARGE,
+    "lmdb": _LARGE,
+    "fake": {**_DIGITS, "eps": 8 / 255, "epochs": 2, "holdout": 0.1},
+}
+_WEIGHT_DECAY = 5e-4
+
+# Where a run is and how its data are read may differ when it is resumed; nothing else may.
+_FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir", "model", "output"}
+# What evaluate and export take from the flags of the run that they are pointed at.
+_OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eps", "seed")
+
+
+def train() -> Train:
+    """What the flags say of a training run."""
+    _fill(BY_DATASET[FLAGS.dataset])
+    _fill({"weight_decay": _WEIGHT_DECAY, "attack_precision": FLAGS.precision})
+    _fill({"val_attack": "clean" if FLAGS.method == "standard" else "pgd-10"})
+    _fill({"export_dir": "none"})
+    _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
+    if FLAGS.sync_bn and FLAGS.accumulate > 1:
+        raise InputError(
+            f"--accumulate={FLAGS.accumulate} cannot be used with --sync_bn: the statistics of a "
+            "whole batch cannot be had from its parts; leave one of the two out."
+        )
+    return Train(
+        data=_data(),
+        network=Network(
+            FLAGS.network,
+            FLAGS.stem,
+            FLAGS.activation,
+            FLAGS.head,
+            FLAGS.sync_bn,
+            FLAGS.precision,
+        ),
+        norm=FLAGS.norm,
+        eps=FLAGS.eps,
+        attack=Attack(
+            FLAGS.attack_steps,
+            FLAGS.attack_step_size,
+            FLAGS.attack_loss,
+            FLAGS.kappa,
+            FLAGS.attack_target,
+            FLAGS.attack_random_start,
+            FLAGS.attack_clean_start,
+            FLAGS.attack_momentum,
+            FLAGS.attack_restarts,
+            FLAGS.attack_bn,
+            FLAGS.attack_precision,
+            FLAGS.xla,
+        ),
+        optimizer=Optimizer(
+            FLAGS.optimizer,
+            FLAGS.lr,
+            FLAGS.momentum,
+            FLAGS.nesterov,
+            FLAGS.schedule,
+            tuple(int(d) for d in FLAGS.lr_drops),
+            FLAGS.lr_drop_factor,
+            FLAGS.warmup_epochs,
+            FLAGS.warmup_from,
+            FLAGS.clip_norm,
+            FLAGS.ema,
+        ),
+        method=FLAGS.method,
+        epochs=FLAGS.epochs,
+        steps_per_epoch=FLAGS.steps_per_epoch,
+        batch_size=FLAGS.batch_size,
+        accumulate=FLAGS.accumulate,
+        weight_decay=FLAGS.weight_decay,
+        seed=FLAGS.seed,
+        deterministic=FLAGS.deterministic,
+        val_attack=FLAGS.val_attack,
+        run_dir=pathlib.Path(FLAGS.run_dir),
+        export_dir=None if FLAGS.export_dir == "none" else pathlib.Path(FLAGS.export_dir),
+    )
+
+
+def evaluate() -> Evaluate:
+    """What the flags say of an evaluation; what they leave open, the run's own flags say."""
+    model = _model()
+    _fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
+    name = f"{FLAGS.dataset}-{FLAGS.norm}-{FLAGS.eps:.4g}.json"
+    folder = model / "results" if model.is_dir() else model.parent
+    return Evaluate(
+        model=model,
+        data=_data(),
+        norm=FLAGS.norm,
+        eps=FLAGS.eps,
+        attacks=tuple(FLAGS.attacks),
+        step_size=FLAGS.step_size,
+        restarts=FLAGS.restarts,
+        target=FLAGS.targeted,
+        kappa=FLAGS.kappa,
+        batch_size=FLAGS.batch_size,
+        seed=FLAGS.seed,
+        output=pathlib.Path(FLAGS.output) if FLAGS.output else folder / name,
+    )
+
+
+def export() -> Export:
+    """What the flags say of an export."""
+    model = _model()
+    _fill({"export_dir": str((model if model.is_dir() else model.parent) / "export")})
+    return Export(model, pathlib.Path(FLAGS.export_dir), _data())
+
+
+def save(run_dir: pathlib.Path) -> None:
+    """Writes flags.cfg, what this run uses, so that --flagfile reads it back.
+
+    A run that is resumed must be the same run: other flags than the saved ones are refused.
+    """
+    path = run_dir / "flags.cfg"
+    lines = sorted(_line(flag) for flag in _ours() if flag.value is not None)
+    if path.exists():
+        _refuse_changes(path, lines)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".writing")
+    temporary.write_text("\n".join(lines) + "\n")
+    os.replace(temporary, path)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
+    flags.adopt_module_key_flags(sys.modules[__name__])
+
+    def guarded(argv):
+        del argv
+        if not FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
+        try:
+            main()
+        except InputError as error:
+            _refuse(str(error))
+        except FloatingPointError as error:
+            print(error, file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print("Interrupted; the same command goes on from here.", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        rest = FLAGS(argv)
+    except flags.Error as error:
+        _refuse(" ".join(str(error).split()))
+    if len(rest) > 1:
+        _refuse(f"{rest[1]!r} is left over; every setting is a flag, as in --dataset=mnist.")
+    return rest
+
+
+def _refuse(sentence: str) -> None:
+    print(f"robust_tf: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _ours() -> list[flags.Flag]:
+    return FLAGS.flags_by_module_dict()[__name__]
+
+
+def _fill(values: dict) -> None:
+    """Gives flags that nobody set the value they have in this setting."""
+    for name, value in values.items():
+        if FLAGS[name].value is None:
+            FLAGS[name].value = value
+
+
+def _data() -> Data:
+    return Data(
+        FLAGS.dataset,
+        FLAGS.data_dir,
+        FLAGS.image_size,
+        FLAGS.channels,
+        FLAGS.examples,
+        FLAGS.augment,
+        FLAGS.data_processes,
+        FLAGS.holdout,
+    )
+
+
+def _model() -> pathlib.Path:
+    if FLAGS.model is None:
+        raise InputError("--model is missing; expected a run directory or a .keras file.")
+    model = pathlib.Path(FLAGS.model)
+    if not model.exists():
+        raise InputError(
+            f"--model={model} does not exist; expected a run directory or .keras file."
+        )
+    saved = model / "flags.cfg"
+    if saved.exists():
+        _adopt(saved)
+    return model
+
+
+def _adopt(path: pathlib.Path) -> None:
+    """Takes from a run's flags what the command line leaves open."""
+    for name, value in _pairs(path.read_text().splitlines()).items():
+        if name in _OF_THE_RUN and not FLAGS[name].present:
+            FLAGS[name].parse(value)
+
+
+def _line(flag: flags.Flag) -> str:
+    if isinstance(flag.value, bool):
+        return f"--{flag.name}={str(flag.value).lower()}"
+    return flag.serialize()
+
+
+def _pairs(lines: list[str]) -> dict[str, str]:
+    split = (line.removeprefix("--").partition("=") for line in lines)
+    return {name: value for name, _, value in split}
+
+
+def _refuse_changes(path: pathlib.Path, lines: list[str]) -> None:
+    now, before = _pairs(lines), _pairs(path.read_text().splitlines())
+    for name in sorted((now.keys() | before.keys()) - _FREE_ON_RESUME):
+        if now.get(name) != before.get(name):
+            raise InputError(
+                f"{path.parent} was begun with --{name}={before.get(name, '')} and cannot be "
+                f"resumed with --{name}={now.get(name, '')}; use that value or another --run_dir."
+            )

@@ -1,0 +1,90 @@
+"""From encoded or raw pixels to images of one shape.
+
+`decode_and_resize` and `resize` are TensorFlow operations: evaluation reads with them and an export
+contains them, so both see the same numbers. `to_pixels` does the same with OpenCV, rounded to whole
+levels, for the processes that feed training: TensorFlow may not run in a forked process. The two
+agree to less than one level of 255 (CMYK files, which OpenCV only approximates, to two).
+"""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as JPEG and OpenCV
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+
+ImageShape = tuple[int, int, int]
+
+
+class DecodeError(ValueError):
+    """The bytes are no whole JPEG or PNG image."""
+
+
+def decode_and_resize(encoded: tf.Tensor, image_shape: ImageShape) -> tf.Tensor:
+    """The JPEG or PNG image in a string tensor, as float32 in [0, 1] of the wanted shape.
+
+    Args:
+      encoded: scalar string tensor with the file's bytes.
+      image_shape: height, width and channels (1 or 3).
+    """
+    # INTEGER_ACCURATE equals OpenCV and Pillow to the bit; despite its name the op reads PNG too.
+    # CMYK files can only be decoded to three channels.
+    pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+    return resize(tf.cast(pixels, tf.float32) / 255.0, image_shape)
+
+
+def resize(images: tf.Tensor, image_shape: ImageShape) -> tf.Tensor:
+    """Images in [0, 1] of any size, one or a batch, bilinearly brought to the wanted shape.
+
+    Args:
+      images: float32 HWC or NHWC with 1 or 3 channels; one channel is repeated to three, three
+        become their luminance, where image_shape wants it.
+      image_shape: height, width and channels (1 or 3).
+    """
+    resized = tf.image.resize(images, image_shape[:2], method="bilinear", antialias=False)
+    if resized.shape[-1] == image_shape[2]:
+        return resized
+    if image_shape[2] == 3:
+        return tf.image.grayscale_to_rgb(resized)
+    return tf.reduce_sum(resized * tf.constant(_LUMINANCE), axis=-1, keepdims=True)
+
+
+def to_pixels(raw: bytes | np.ndarray, image_shape: ImageShape) -> np.ndarray:
+    """Encoded bytes or a uint8 HWC array as a uint8 array of the wanted shape, by OpenCV.
+
+    Args:
+      raw: the bytes of a JPEG or PNG file, or pixels with 1 or 3 channels.
+      image_shape: height, width and channels (1 or 3).
+
+    Raises:
+      DecodeError: where the bytes are no whole JPEG or PNG image.
+    """
+    pixels = _decode(raw) if isinstance(raw, bytes) else raw
+    if pixels.shape == tuple(image_shape):
+        return pixels
+    height, width, channels = image_shape
+    # In float32, so that there is one rounding, at the end.
+    values = cv2.resize(pixels.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    values = values.reshape(height, width, pixels.shape[2])
+    if channels < values.shape[2]:
+        values = values @ np.array(_LUMINANCE, np.float32)[:, None]
+    return np.repeat(np.rint(values).astype(np.uint8), channels // values.shape[2], axis=2)
+
+
+def _is_whole(encoded: bytes) -> bool:
+    """Whether the bytes begin as a JPEG or PNG file and are not cut short."""
+    if encoded.startswith(_JPEG):
+        # The last scan must be followed by the end-of-image marker: neither can occur inside one.
+        return encoded.rfind(b"\xff\xd9") > encoded.rfind(b"\xff\xda") > 0
+    return encoded.startswith(_PNG) and b"IEND" in encoded
+
+
+def _decode(encoded: bytes) -> np.ndarray:
+    # OpenCV fills what is missing of a file with grey, where TensorFlow refuses the file.
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = None
+    if _is_whole(encoded):
+        pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    if pixels is None:
+        raise DecodeError("no whole JPEG or PNG image")
+    return pixels

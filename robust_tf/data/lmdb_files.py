@@ -1,0 +1,117 @@
+"""Data sets in LMDB files, as tensorpack's LMDBSerializer.save writes them.
+
+Each datapoint is [image, label]: the image a uint8 array (HW, or HWC in RGB) or the bytes of a JPEG
+or PNG file (also as a one-dimensional uint8 array, as tensorpack's own examples keep them).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import numpy as np
+
+from robust_tf.data import pickles
+from robust_tf.data.array_files import UNREADABLE, refused
+from robust_tf.data.examples import CorruptImage
+from robust_tf.data.request import Loaded, Request
+from robust_tf.errors import InputError
+
+_ORIGIN = "LMDBSerializer.save of a data flow of [image, label]"
+_opened: dict[Path, tuple[int, lmdb.Environment]] = {}
+
+_LAYOUT = "datapoints [image, label] as tensorpack's LMDBSerializer.save writes them"
+
+
+class LmdbImages:
+    """The images of an LMDB file, in the order of its own list of keys."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        with refused(path, _LAYOUT):
+            stored_keys = self._value(b"__keys__")
+            if stored_keys is None:
+                raise ValueError("it has no list of keys, __keys__")
+            self._keys = pickles.loads(stored_keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, index: int) -> bytes | np.ndarray:
+        try:
+            return _image(self.datapoint(index)[0])
+        except UNREADABLE as error:
+            raise CorruptImage(f"{self.describe(index)}: {error}") from error
+
+    def describe(self, index: int) -> str:
+        return f"key {self._keys[index].decode()} of {self._path}"
+
+    def datapoint(self, index: int) -> list[Any]:
+        """The datapoint at this place of the list of keys."""
+        value = self._value(self._keys[index])
+        if value is None:
+            raise ValueError("the key is listed but not stored")
+        return pickles.loads(value)
+
+    def _value(self, key: bytes) -> bytes | None:
+        try:
+            with _environment(self._path).begin() as transaction:
+                return transaction.get(key)
+        except lmdb.Error as error:
+            raise ValueError(str(error)) from error
+
+
+def load_lmdb(request: Request) -> Loaded:
+    """DIR/train.lmdb and DIR/test.lmdb, with class names from DIR/class_names.txt if it is there.
+
+    Without it the classes are 0 to the highest label of both files, which are then both read.
+    """
+    path = None if request.data_dir is None else request.data_dir / f"{request.split}.lmdb"
+    if path is None or not path.exists():
+        raise request.missing(f"{request.split}.lmdb", _ORIGIN)
+    images = LmdbImages(path)
+    labels = _labels(images, path)
+    names_file = request.data_dir / "class_names.txt"
+    if names_file.is_file():
+        return Loaded(images, labels, tuple(names_file.read_text().splitlines()))
+    other = request.data_dir / ("test.lmdb" if request.split == "train" else "train.lmdb")
+    others = _labels(LmdbImages(other), other) if other.exists() else labels
+    highest = max(labels.max(initial=0), others.max(initial=0))
+    return Loaded(images, labels, tuple(str(label) for label in range(highest + 1)))
+
+
+def _labels(images: LmdbImages, path: Path) -> np.ndarray:
+    with refused(path, _LAYOUT):
+        labels = [images.datapoint(index)[1] for index in range(len(images))]
+        for index, label in enumerate(labels):
+            if np.ndim(label) or not np.issubdtype(np.asarray(label).dtype, np.integer):
+                raise InputError(
+                    f"{images.describe(index)} has the label {label!r}; expected a whole number."
+                )
+    return np.array(labels, np.int64)
+
+
+def _image(stored: Any) -> bytes | np.ndarray:
+    if isinstance(stored, bytes):
+        return stored
+    pixels = np.asarray(stored)
+    if pixels.dtype == np.uint8 and pixels.ndim == 1:
+        return pixels.tobytes()
+    if pixels.dtype == np.uint8 and pixels.ndim == 2:
+        return pixels[..., None]
+    if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] in (1, 3):
+        return pixels
+    raise ValueError(f"{pixels.dtype}{pixels.shape} is neither encoded bytes nor a uint8 image")
+
+
+def _environment(path: Path) -> lmdb.Environment:
+    """The file, opened once in each process: LMDB allows neither twice nor use across a fork."""
+    owner, environment = _opened.get(path, (0, None))
+    if owner != os.getpid():
+        if environment is not None:
+            environment.close()
+        environment = lmdb.open(
+            str(path), subdir=path.is_dir(), readonly=True, lock=False, readahead=False
+        )
+        _opened[path] = os.getpid(), environment
+    return environment

@@ -1,0 +1,65 @@
+"""The distribution strategy: many machines, several GPUs, or one device, by what is there.
+
+Call `strategy()` before anything else touches TensorFlow's runtime: TF_CONFIG is read and the
+workers' connections are made then.
+"""
+
+import json
+import os
+import signal
+
+import tensorflow as tf
+
+from robust_tf.errors import InputError
+
+
+def strategy() -> tf.distribute.Strategy:
+    """MultiWorkerMirrored under TF_CONFIG or Slurm, Mirrored on several GPUs, else the default."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if "TF_CONFIG" in os.environ:
+        _check_tf_config(os.environ["TF_CONFIG"])
+        made = tf.distribute.MultiWorkerMirroredStrategy()
+    elif int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+        made = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    elif len(tf.config.list_physical_devices("GPU")) > 1:
+        made = tf.distribute.MirroredStrategy()
+    else:
+        return tf.distribute.get_strategy()
+    # TensorFlow's coordination service takes SIGTERM for itself, and the worker would not end.
+    signal.signal(signal.SIGTERM, handler)
+    return made
+
+
+def is_chief(of: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes files."""
+    resolver = of.cluster_resolver
+    if resolver is None or resolver.task_type is None:
+        return True
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    return resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
+
+
+def local_replicas(of: tf.distribute.Strategy) -> int:
+    """Replicas of this process."""
+    return of.num_replicas_in_sync // worker_count(of)
+
+
+def worker_count(of: tf.distribute.Strategy) -> int:
+    """Processes that train together."""
+    resolver = of.cluster_resolver
+    if resolver is None or not resolver.cluster_spec():
+        return 1
+    return sum(resolver.cluster_spec().num_tasks(job) for job in resolver.cluster_spec().jobs)
+
+
+def _check_tf_config(text: str) -> None:
+    try:
+        config = json.loads(text)
+        config["cluster"][config["task"]["type"]][config["task"]["index"]]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            "TF_CONFIG must be JSON with a cluster and a task of it, as in "
+            '{"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}, '
+            f"got {text!r}."
+        ) from error

@@ -1,0 +1,21 @@
+"""The one exception for bad input: commands print its sentence and exit with status 2."""
+
+import difflib
+from collections.abc import Collection
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the message is one sentence with what was expected."""
+
+
+def unknown(what: str, name: str, known: Collection[str]) -> InputError:
+    """The error for a name that is not in a table: names the nearest valid one, or all of them.
+
+    Args:
+      what: what the name stands for, with its flag, as in "--dataset".
+      name: the name that was given.
+      known: the valid names.
+    """
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"expected one of {', '.join(known)}."
+    return InputError(f"{what}={name} is unknown; {hint}")

@@ -1,0 +1,51 @@
+"""What an evaluation has found so far, on disk, so that a stopped one goes on where it was."""
+
+import json
+import os
+import pathlib
+import time
+from typing import Any
+
+SAVE_EVERY_SECONDS = 20.0
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+    """Writes a file that is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"writing-{path.name}")
+    temporary.write_text(json.dumps(value, indent=1) + "\n")
+    os.replace(temporary, path)
+
+
+class State:
+    """Per attack: outcomes of the images so far, and seconds spent.
+
+    Args:
+      output: the result's file; the state lies beside it until the result is written.
+      settings: what the outcomes depend on; a state of other settings is not gone on with.
+    """
+
+    def __init__(self, output: pathlib.Path, settings: dict):
+        self.path = output.with_name(f"{output.stem}.state.json")
+        self.settings = settings
+        self.attacks: dict[str, dict] = {}
+        self.saved = time.monotonic()
+        if self.path.exists():
+            state = json.loads(self.path.read_text())
+            if state["settings"] == settings:
+                self.attacks = state["attacks"]
+
+    def of(self, attack: str) -> dict:
+        """The attack's outcomes: "right" and "hit", an entry an image, up to "position"."""
+        nothing = {"right": [], "hit": [], "position": 0, "seconds": 0.0}
+        return self.attacks.setdefault(attack, nothing)
+
+    def save(self, force: bool = False) -> None:
+        """Writes the state, at most every SAVE_EVERY_SECONDS unless forced."""
+        if force or time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
+            write_json(self.path, {"settings": self.settings, "attacks": self.attacks})
+            self.saved = time.monotonic()
+
+    def remove(self) -> None:
+        """Once the result is written, the state has served."""
+        self.path.unlink(missing_ok=True)

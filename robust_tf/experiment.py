@@ -1,0 +1,273 @@
+"""The one place where a plan meets data, network, method and callbacks."""
+
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from robust_tf import (
+    backup,
+    callbacks,
+    config,
+    distribute,
+    losses,
+    networks,
+    optim,
+    plans,
+)
+from robust_tf.attacks import PGD, aims, compiled, named
+from robust_tf.data.examples import Examples, holdout
+from robust_tf.data.failures import raise_from_stream
+from robust_tf.data.pipeline import (
+    evaluation_dataset,
+    training_dataset,
+    validation_batches,
+    validation_dataset,
+)
+from robust_tf.data.sources import load
+from robust_tf.errors import InputError
+from robust_tf.evaluation.run import run
+from robust_tf.methods import METHODS, Method
+from robust_tf.serving.export import export
+from robust_tf.threat import Threat
+from robust_tf.victim import Victim, network_victim
+
+
+def train(plan: plans.Train) -> None:
+    """Trains, or goes on training, and says where everything is."""
+    strategy = distribute.strategy()
+    keras.utils.set_random_seed(plan.seed)
+    if plan.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    chief = distribute.is_chief(strategy)
+    if chief:
+        config.save(plan.run_dir)
+    train_set, val_set = holdout(_load(plan.data, "train"), plan.data.holdout, plan.seed)
+    steps = plan.steps_per_epoch or max(1, len(train_set) // plan.batch_size)
+    with strategy.scope():
+        method = build_method(plan, train_set.image_shape, len(train_set.class_names), steps)
+    progress = backup.restore(plan.run_dir, method)
+    if progress.epochs < plan.epochs:
+        _fit(plan, method, strategy, train_set, val_set, steps, progress)
+    if chief:
+        _finish(plan, train_set.class_names)
+
+
+def build_method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
+    """The method that the plan describes, with its network, attack and optimizer."""
+    network = _build_network(plan, image_shape, classes, plan.network.dtype)
+    threat = Threat(plan.norm, plan.eps)
+    attack = compiled(_training_attack(plan.attack, threat), _use_xla(plan.attack.xla))
+    val_attack = None if plan.val_attack == "clean" else named(plan.val_attack, threat)
+    method = METHODS[plan.method](
+        network,
+        attack=attack,
+        victim=_training_victim(plan, network, image_shape, classes),
+        val_attack=val_attack,
+        seed=plan.seed,
+        accumulate=plan.accumulate,
+        weight_decay=plan.weight_decay,
+    )
+    method.compile(_build_optimizer(plan.optimizer, plan.epochs, steps))
+    return method
+
+
+def evaluate(plan: plans.Evaluate) -> None:
+    """Attacks a network on the test split, writes the result and prints its table."""
+    network = networks.load(plan.model, dtype="float32")
+    test_set = _load(plan.data, "test")
+    _check_fit(plan.model, network, test_set)
+    threat = Threat(plan.norm, plan.eps)
+    options = dict(restarts=plan.restarts, aim=aims.TARGETS.get(plan.target, aims.UNTARGETED))
+    options |= dict(step_size=plan.step_size, kappa=plan.kappa)
+
+    def batches(first: int) -> tf.data.Dataset:
+        rest = test_set.subset(range(first, len(test_set)))
+        return evaluation_dataset(rest, plan.batch_size)
+
+    run(
+        network_victim(network),
+        batches,
+        len(test_set),
+        {name: named(name, threat, **options) for name in plan.attacks},
+        threat=threat,
+        output=plan.output,
+        seed=plan.seed,
+        about={"model": str(plan.model), "dataset": plan.data.name},
+    )
+
+
+def export_model(plan: plans.Export) -> None:
+    """Exports a trained network as a SavedModel."""
+    network = networks.load(plan.model, dtype="float32")
+    names = _load(plan.data, "test").class_names
+    print(f"Exported to {export(network, plan.export_dir, class_names=names)}")
+
+
+def _load(plan: plans.Data, split: str) -> Examples:
+    return load(
+        plan.name,
+        split,
+        data_dir=plan.data_dir,
+        image_size=plan.image_size,
+        channels=plan.channels,
+        examples=plan.examples if split == "test" else None,
+    )
+
+
+def _build_network(plan: plans.Train, image_shape, classes: int, dtype: str, **options):
+    flags = plan.network
+    return networks.build(
+        flags.name,
+        image_shape,
+        classes,
+        activation=flags.activation,
+        head=flags.head,
+        stem=flags.stem,
+        seed=plan.seed,
+        dtype=dtype,
+        **{"sync_bn": flags.sync_bn, **options},
+    )
+
+
+def _training_attack(plan: plans.Attack, threat: Threat) -> PGD:
+    aim = aims.TARGETS.get(plan.target, aims.UNTARGETED)
+    if plan.loss == "kl":
+        if aim.targeted:
+            raise InputError(
+                f"--attack_loss=kl leads away from the clean prediction and cannot aim at "
+                f"--attack_target={plan.target}; expected --attack_target=none."
+            )
+        aim = aims.CLEAN_PREDICTION
+    return PGD(
+        threat,
+        loss=losses.by_name(plan.loss, plan.kappa),
+        aim=aim,
+        steps=plan.steps,
+        step_size=plan.step_size,
+        random_start=plan.random_start,
+        clean_start=plan.clean_start,
+        momentum=plan.momentum,
+        restarts=plan.restarts,
+    )
+
+
+def _training_victim(plan: plans.Train, network, image_shape, classes: int) -> Victim:
+    """The network as the attack sees it: in another precision, or with the batch's statistics."""
+    batch = plan.attack.batch_norm == "batch"
+    # Replicas cannot exchange statistics within the attack's loop, so these are each replica's own.
+    if plan.attack.dtype == plan.network.dtype and not (batch and plan.network.sync_bn):
+        return network_victim(network, batch_statistics=batch)
+    twin = _build_network(plan, image_shape, classes, plan.attack.dtype, sync_bn=False)
+    return network_victim(network, twin=twin, batch_statistics=batch)
+
+
+def _use_xla(flag: str) -> bool:
+    return flag == "on" or (flag == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
+def _build_optimizer(plan: plans.Optimizer, epochs: int, steps: int):
+    rate = optim.schedule(
+        plan.schedule,
+        plan.lr,
+        epochs * steps,
+        drops=tuple(epoch * steps for epoch in plan.drops),
+        drop_factor=plan.drop_factor,
+        warmup_steps=round(plan.warmup_epochs * steps),
+        warmup_from=plan.warmup_from,
+    )
+    average = {} if plan.ema is None else {"use_ema": True, "ema_momentum": plan.ema}
+    if plan.name == "adam":
+        return optim.Adam(rate, clip_norm=plan.clip_norm, **average)
+    return optim.SGD(
+        rate,
+        momentum=plan.momentum,
+        nesterov=plan.nesterov,
+        clip_norm=plan.clip_norm,
+        **average,
+    )
+
+
+def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:
+    """Runs Keras' fit on every worker's own share of the data."""
+    done = begun.epochs * steps
+    try:
+        method.fit(
+            _training_batches(plan, strategy, train_set, done),
+            epochs=plan.epochs,
+            initial_epoch=begun.epochs,
+            steps_per_epoch=steps,
+            validation_data=_validation_batches(plan, strategy, val_set),
+            validation_steps=validation_batches(val_set, plan.batch_size),
+            callbacks=_callbacks(plan, strategy, val_set, begun),
+            shuffle=False,
+            verbose=0,
+        )
+    except tf.errors.OpError as error:
+        raise_from_stream(error)
+        raise
+
+
+def _training_batches(plan, strategy, train_set, done: int):
+    def share(context):
+        return training_dataset(
+            train_set,
+            batch_size=plan.batch_size,
+            seed=plan.seed,
+            start=done,
+            shard=(context.input_pipeline_id, context.num_input_pipelines),
+            replicas=distribute.local_replicas(strategy),
+            augment=plan.data.augment,
+            processes=plan.data.processes,
+        )
+
+    return strategy.distribute_datasets_from_function(share)
+
+
+def _validation_batches(plan, strategy, val_set):
+    def share(context):
+        shard = (context.input_pipeline_id, context.num_input_pipelines)
+        replicas = distribute.local_replicas(strategy)
+        # fit goes on with one iterator from epoch to epoch.
+        return validation_dataset(val_set, plan.batch_size, shard, replicas).repeat()
+
+    return strategy.distribute_datasets_from_function(share)
+
+
+def _callbacks(plan, strategy, val_set, begun) -> list[keras.callbacks.Callback]:
+    """What every worker does, and what the chief alone does: write."""
+    everyone = [callbacks.NaNStop(plan.run_dir), callbacks.AveragedEvaluation()]
+    if not distribute.is_chief(strategy):
+        return everyone
+    history = plan.run_dir / "history.csv"
+    callbacks.trim_history(history, begun.epochs)
+    monitor = "val_accuracy" if plan.val_attack == "clean" else "val_adv_accuracy"
+    pictures = next(iter(evaluation_dataset(val_set, 8)))
+    return [
+        callbacks.ProgressLine(plan.batch_size, begun.epochs),
+        *everyone,
+        keras.callbacks.CSVLogger(str(history), append=True),
+        keras.callbacks.TensorBoard(str(plan.run_dir / "tb"), write_graph=False),
+        callbacks.ImageGrid(plan.run_dir / "tb" / "images", pictures, val_set.class_names),
+        callbacks.Checkpoints(plan.run_dir, monitor, begun),
+    ]
+
+
+def _finish(plan: plans.Train, class_names: tuple[str, ...]) -> None:
+    """Exports where that was asked for, and says where everything is."""
+    print(f"Run written to {plan.run_dir} (checkpoints/best.keras, history.csv, tb/)")
+    if plan.export_dir is not None:
+        network = networks.load(plan.run_dir, dtype="float32")
+        print(f"Exported to {export(network, plan.export_dir, class_names=class_names)}")
+
+
+def _check_fit(model: pathlib.Path, network: keras.Model, examples: Examples) -> None:
+    """A network of other images or classes than the data set's is the user's mistake."""
+    expected = (network.input_shape[1:], network.output_shape[-1])
+    given = (examples.image_shape, len(examples.class_names))
+    if expected != given:
+        raise InputError(
+            f"--model={model} takes images of {expected[0]} in {expected[1]} classes, but "
+            f"--dataset={examples.name} has {given[0]} in {given[1]}; "
+            "--image_size and --channels change the images."
+        )

@@ -1,0 +1,16 @@
+"""python -m robust_tf.export --model=RUN_DIR --export_dir=DIR: writes a SavedModel."""
+
+from robust_tf import config, quiet
+
+
+def main() -> None:
+    """Exports as the flags say."""
+    plan = config.export()
+    with quiet.importing():
+        from robust_tf import experiment
+
+    experiment.export_model(plan)
+
+
+if __name__ == "__main__":
+    config.run(main)

@@ -1,0 +1,173 @@
+"""What all methods share: micro-batches, the update, metrics, robust validation, many workers.
+
+A method is a subclass whose `train_step` hands `minimize` its loss:
+
+    class Standard(Method):
+        def train_step(self, batch):
+            def loss(x, label, seeds):
+                logits = self.network(x, training=True)
+                return cross_entropy({"logits": logits}, label), {"accuracy": hits(logits, label)}
+
+            return self.minimize(loss, batch)
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from robust_tf import draws
+from robust_tf.attacks import PGD
+from robust_tf.errors import InputError
+from robust_tf.losses import cross_entropy
+from robust_tf.victim import Victim, network_victim
+
+Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Values = dict[str, tf.Tensor]
+MethodLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, Values]]
+
+
+def hits(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    """1 for each image that is classified correctly, else 0."""
+    return tf.cast(tf.argmax(logits, axis=-1, output_type=label.dtype) == label, tf.float32)
+
+
+class Method(keras.Model):
+    """A way of training a network.
+
+    Args:
+      network: maps images to logits; what is trained, saved and served.
+      attack: makes the training's adversarial images.
+      victim: what that attack faces; the network in inference mode unless given.
+      val_attack: makes validation's adversarial images.
+      seed: of all random draws, with the number of updates and the image's index.
+      accumulate: micro-batches of which one update is made.
+      weight_decay: wd in the penalty wd / 2 * sum of squares of all kernels.
+    """
+
+    # Names of the values that this method's loss reports.
+    reports: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        attack: PGD | None = None,
+        victim: Victim | None = None,
+        val_attack: PGD | None = None,
+        seed: int = 0,
+        accumulate: int = 1,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(name="method")
+        self.network = network
+        self.attack = attack
+        self.val_victim = network_victim(network)
+        self.victim = victim or self.val_victim
+        self.val_attack = val_attack
+        self.seed = seed
+        self.accumulate = accumulate
+        self.weight_decay = weight_decay
+        names = {"loss", "accuracy", "adv_accuracy", *self.reports}
+        self._means = {name: keras.metrics.Mean(name=name) for name in sorted(names)}
+        self.built = True
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The network's logits."""
+        return self.network(x, training=training)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Takes the optimizer, and builds its variables before any worker traces a graph."""
+        # Collectives cannot be compiled by XLA on CPUs; the attack alone is compiled, on GPUs.
+        super().compile(optimizer=optimizer, jit_compile=False)
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What fit resets at the start of each epoch."""
+        return list(self._means.values())
+
+    def minimize(self, loss: MethodLoss, batch: Batch) -> Values:
+        """One update of the weights from one batch, in `accumulate` equal parts.
+
+        Args:
+          loss: maps a part (images, labels, seeds) to each image's loss and to the values, one an
+            image, that this method reports.
+          batch: (images, labels, indices).
+        """
+        size = batch[0].shape[0]
+        if size is None or size % self.accumulate:
+            raise InputError(
+                f"--accumulate={self.accumulate} must divide each replica's batch of {size} images."
+            )
+        gradients, values = self._part(loss, batch, 0)
+        if self.accumulate > 1:
+            gradients, values = self._other_parts(loss, batch, (gradients, values))
+        self.optimizer.apply(gradients, self.trainable_variables)
+        for name, value in values.items():
+            self._means[name].update_state(value / size, sample_weight=size)
+        return self._results(values)
+
+    def _part(self, loss: MethodLoss, batch: Batch, part: tf.Tensor | int):
+        """The gradients of one micro-batch's share of the loss, and its reported values' sums."""
+        size = batch[0].shape[0] // self.accumulate
+        x, label, index = (t[part * size : (part + 1) * size] for t in batch)
+        seeds = draws.image_seeds(self.seed, self.optimizer.iterations.value, index)
+        # The replicas' gradients are summed, so each takes its share of the global mean.
+        shares = self.accumulate * tf.distribute.get_strategy().num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            losses, values = loss(x, label, seeds)
+            objective = (tf.reduce_mean(losses) + self._penalty(losses.dtype)) / shares
+            scaled = self.optimizer.scale_loss(objective)
+        gradients = tape.gradient(scaled, [v.value for v in self.trainable_variables])
+        values = {"loss": losses, **values}
+        sums = {name: tf.reduce_sum(tf.cast(v, tf.float32)) for name, v in values.items()}
+        return gradients, sums
+
+    def _other_parts(self, loss: MethodLoss, batch: Batch, first):
+        """Adds parts 1, 2, ... to the first, in a loop whose memory is that of one part."""
+
+        def add(part, total):
+            return part + 1, tf.nest.map_structure(tf.add, total, self._part(loss, batch, part))
+
+        _, total = tf.while_loop(
+            lambda part, _: part < self.accumulate, add, (1, first), parallel_iterations=1
+        )
+        return total
+
+    def _penalty(self, dtype: tf.DType) -> tf.Tensor:
+        """wd / 2 * |w|^2 over kernels: convolutions' and dense layers', not biases or norms'."""
+        if not self.weight_decay:
+            return tf.constant(0.0, dtype)
+        kernels = [v.value for v in self.trainable_variables if v.name == "kernel"]
+        squares = tf.add_n([tf.cast(tf.nn.l2_loss(k), dtype) for k in kernels])
+        return self.weight_decay * squares
+
+    def test_step(self, batch: Batch) -> Values:
+        """Clean accuracy, and accuracy under `val_attack`; images with index -1 are padding."""
+        x, label, index = batch
+        real = tf.cast(index >= 0, tf.float32)
+        logits = self.network(x, training=False)
+        values = {"loss": cross_entropy({"logits": logits}, label), "accuracy": hits(logits, label)}
+        if self.val_attack is not None:
+            x_adv = self.attacked_for_validation(*batch)
+            values["adv_accuracy"] = hits(self.network(x_adv, training=False), label)
+        for name, value in values.items():
+            self._means[name].update_state(value, sample_weight=real)
+        return self._results(values)
+
+    def attacked_for_validation(self, x, label, index) -> tf.Tensor:
+        """The images as `val_attack` makes them: with the same draws in each epoch."""
+        if self.val_attack is None:
+            return x
+        return self.val_attack(self.val_victim, x, label, draws.image_seeds(self.seed, 0, index))
+
+    def _results(self, names) -> Values:
+        results = {name: self._means[name].result() for name in names}
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return results
+        # fit averages what the replicas return over axis 0, which a scalar does not have.
+        return {name: tf.reshape(value, (1,)) for name, value in results.items()}
+
+    def _maybe_symbolic_build(self, *args, **kwargs) -> None:
+        """Nothing is left to build, and Keras' attempt fails on several replicas' data."""

@@ -1,0 +1,19 @@
+"""Standard training: cross-entropy on clean images, what every robust method is compared with."""
+
+from robust_tf.losses import cross_entropy
+from robust_tf.methods.base import Batch, Method, Values, hits
+
+
+class Standard(Method):
+    """Minimizes the cross-entropy of clean images."""
+
+    reports = ("accuracy",)
+
+    def train_step(self, batch: Batch) -> Values:
+        """One update."""
+
+        def loss(x, label, seeds):
+            logits = self.network(x, training=True)
+            return cross_entropy({"logits": logits}, label), {"accuracy": hits(logits, label)}
+
+        return self.minimize(loss, batch)

@@ -1,0 +1,38 @@
+"""A line that shows how far work is: rewritten on a terminal, now and then a new one in a log."""
+
+import sys
+import time
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+class Line:
+    """Shows at most two texts a second on a terminal, one every `log_every` seconds in a log."""
+
+    def __init__(self, log_every: float = 15.0):
+        self.terminal = sys.stdout.isatty()
+        self.interval = 0.5 if self.terminal else log_every
+        self.shown = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time for the next text."""
+        return time.monotonic() - self.shown >= self.interval
+
+    def show(self, text: str) -> None:
+        """A text that the next one may replace."""
+        self.shown = time.monotonic()
+        print(f"\033[K{text}" if self.terminal else text, end=self._end(), flush=True)
+
+    def keep(self, text: str) -> None:
+        """A text that stays."""
+        print(f"\033[K{text}" if self.terminal else text, flush=True)
+
+    def _end(self) -> str:
+        return "\r" if self.terminal else "\n"

@@ -1,0 +1,76 @@
+"""What an adversary may do to an image: a ball of a norm, within the pixel range.
+
+    threat = Threat("Linf", 8 / 255)
+    x_adv = threat.project(x_adv + step_size * threat.steepest(gradient), x)
+
+It alone projects, draws random starts and takes a steepest step. The new geometry of another norm
+is these three operations.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from robust_tf import draws
+from robust_tf.errors import InputError, unknown
+
+NORMS = ("Linf", "L2")
+
+
+def _length(x: tf.Tensor) -> tf.Tensor:
+    """Each image's L2 norm, shaped to broadcast; tiny instead of 0, so that it divides."""
+    squares = tf.reduce_sum(tf.square(x), axis=(1, 2, 3), keepdims=True)
+    return tf.sqrt(tf.maximum(squares, 1e-24))
+
+
+@dataclasses.dataclass(frozen=True)
+class Threat:
+    """All images within `epsilon` of the original in `norm`, with pixels in [low, high]."""
+
+    norm: str
+    epsilon: float
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self):
+        if self.norm not in NORMS:
+            raise unknown("--norm", self.norm, NORMS)
+        if not self.epsilon >= 0:
+            raise InputError(f"--eps={self.epsilon} must be a number that is not negative.")
+
+    def project(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """The image of the threat model nearest to x_adv (for L2: ball first, then pixel range)."""
+        delta = x_adv - x
+        if self.norm == "Linf":
+            delta = tf.clip_by_value(delta, -self.epsilon, self.epsilon)
+        else:
+            delta *= tf.minimum(1.0, self.epsilon / _length(delta))
+        # Clipping moves towards x, which is in range, so it never leaves the ball.
+        return tf.clip_by_value(x + delta, self.low, self.high)
+
+    def random_start(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """A draw that is uniform in the ball, then clipped to the pixel range."""
+        shape = tuple(x.shape[1:])
+        if self.norm == "Linf":
+            noise = draws.per_image(
+                tf.random.stateless_uniform, seeds, shape, minval=-1.0, maxval=1.0
+            )
+        else:
+            direction = draws.per_image(tf.random.stateless_normal, seeds, shape)
+            share = draws.per_image(tf.random.stateless_uniform, draws.fold(seeds, 0), (1, 1, 1))
+            # The volume within radius r grows as r^d.
+            noise = direction / _length(direction) * share ** (1.0 / x.shape[1:].num_elements())
+        return self.project(x + self.epsilon * noise, x)
+
+    def steepest(self, gradient: tf.Tensor) -> tf.Tensor:
+        """The direction of norm 1 in which a linear function of this gradient grows most."""
+        if self.norm == "Linf":
+            return tf.sign(gradient)
+        return gradient / _length(gradient)
+
+    def distance(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Each image's distance from the original, in this norm."""
+        delta = x_adv - x
+        if self.norm == "Linf":
+            return tf.reduce_max(tf.abs(delta), axis=(1, 2, 3))
+        return tf.sqrt(tf.reduce_sum(tf.square(delta), axis=(1, 2, 3)))

@@ -1,0 +1,102 @@
+"""Tests of robust_tf.losses."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from robust_tf import losses
+from tests.linear import softmax
+
+Z = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 3.5]])
+LABEL = np.array([0, 1])
+
+
+def _outputs(z, dtype=tf.float32) -> dict:
+    return {"logits": tf.constant(z, dtype)}
+
+
+def _gradient(loss, z, goal) -> np.ndarray:
+    z = tf.constant(z, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        value = loss({"logits": z}, goal)
+    return tape.gradient(value, z).numpy()
+
+
+def test_cross_entropy_by_hand():
+    expected = -np.log(softmax(Z)[[0, 1], LABEL])
+    np.testing.assert_allclose(losses.cross_entropy(_outputs(Z), LABEL), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        _gradient(losses.cross_entropy, Z, LABEL), softmax(Z) - np.eye(3)[LABEL], atol=1e-6
+    )
+
+
+def test_margin_by_hand():
+    np.testing.assert_array_equal(losses.Margin()(_outputs(Z), LABEL), [0.5 - 2.0, 3.5 - 3.0])
+    np.testing.assert_array_equal(_gradient(losses.Margin(), Z, LABEL), [[-1, 0, 1], [0, -1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("kappa", "values", "moving"),
+    [
+        (0.0, (-1.5, 0.0), (True, False)),
+        (0.25, (-1.5, 0.25), (True, False)),
+        (1.0, (-1.5, 0.5), (True, True)),
+    ],
+)
+def test_the_margins_gradient_stops_at_kappa(kappa, values, moving):
+    loss = losses.Margin(kappa)
+    np.testing.assert_array_equal(loss(_outputs(Z), LABEL), values)
+    np.testing.assert_array_equal(np.any(_gradient(loss, Z, LABEL), axis=1), moving)
+
+
+def test_margin_of_huge_logits_is_not_lost():
+    huge = [[-3e4, 3e4], [3e4, -3e4]]
+    value = losses.Margin(kappa=1e5)(_outputs(huge), np.array([0, 0]))
+    np.testing.assert_array_equal(value, [6e4, -6e4])
+
+
+def test_kl_divergence_by_hand():
+    p = np.array([[0.5, 0.25, 0.25], [0.2, 0.3, 0.5]])
+    q = softmax(Z)
+    expected = np.sum(p * np.log(p / q), axis=1)
+    np.testing.assert_allclose(losses.kl_divergence(_outputs(Z), p), expected, rtol=1e-6)
+    np.testing.assert_allclose(_gradient(losses.kl_divergence, Z, p), q - p, atol=1e-6)
+
+
+def test_kl_divergence_takes_certainty():
+    certain = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    value = losses.kl_divergence(_outputs(Z), certain)
+    np.testing.assert_allclose(value, losses.cross_entropy(_outputs(Z), LABEL), rtol=1e-6)
+    assert np.all(np.isfinite(_gradient(losses.kl_divergence, Z, certain)))
+
+
+def test_kl_divergence_from_itself_is_nothing():
+    np.testing.assert_allclose(losses.kl_divergence(_outputs(Z), softmax(Z)), 0, atol=1e-6)
+    np.testing.assert_allclose(_gradient(losses.kl_divergence, Z, softmax(Z)), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ce", "margin", "kl"])
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [
+        (tf.bfloat16, tf.float32),
+        (tf.float16, tf.float32),
+        (tf.float32, tf.float32),
+        (tf.float64, tf.float64),
+    ],
+)
+def test_values_are_at_least_float32(name, given, computed):
+    goal = softmax(Z) if name == "kl" else LABEL
+    value = losses.by_name(name, 50.0)(_outputs(Z, given), goal)
+    assert value.dtype == computed and value.shape == (2,)
+
+
+def test_by_name_hands_kappa_on():
+    assert losses.by_name("margin", 3.0) == losses.Margin(3.0)
+    assert losses.by_name("ce", 3.0) is losses.cross_entropy
+    assert losses.by_name("kl", 3.0) is losses.kl_divergence
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

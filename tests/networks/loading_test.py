@@ -1,0 +1,66 @@
+"""Networks are saved and loaded whole, without a flag."""
+
+import keras
+import numpy as np
+import pytest
+
+from robust_tf import networks
+from robust_tf.errors import InputError
+from robust_tf.networks import resnet
+
+SHAPE = (8, 8, 3)
+X = np.random.default_rng(0).random((2, *SHAPE), dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cnn-small", {"head": "tanh", "dtype": "mixed_bfloat16"}),
+        ("wrn-8-2", {"activation": "elu", "sync_bn": True}),
+        ("wrn-10-1", {"dtype": "float64"}),
+        ("resnext-50-32x4d", {}),
+    ],
+)
+def test_round_trip(name, options, tmp_path, monkeypatch):
+    tiny = resnet.ResNet((1,), groups=32, group_width=4)
+    monkeypatch.setitem(resnet.RESNETS, "resnext-50-32x4d", tiny)
+    network = networks.build(name, SHAPE, 10, **options)
+    network.save(tmp_path / "network.keras")
+    again = networks.load(tmp_path / "network.keras")
+    np.testing.assert_array_equal(again(X), network(X))
+    assert [n.dtype_policy for n in again.layers] == [n.dtype_policy for n in network.layers]
+    assert [w.path for w in again.weights] == [w.path for w in network.weights]
+
+
+def test_run_directory_gives_best_before_last(tmp_path):
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    best, last = (networks.build("wrn-8-1", SHAPE, 10, seed=seed) for seed in (1, 2))
+    last.save(checkpoints / "last.keras")
+    np.testing.assert_array_equal(networks.load(tmp_path)(X), last(X))
+    best.save(checkpoints / "best.keras")
+    np.testing.assert_array_equal(networks.load(str(tmp_path))(X), best(X))
+
+
+def test_nothing_to_load_gets_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="checkpoints/best.keras or checkpoints/last.keras"):
+        networks.load(tmp_path)
+    for name in ("missing.keras", "weights.h5"):
+        with pytest.raises(InputError, match=f"{name} is no network; expected a run directory"):
+            networks.load(tmp_path / name)
+
+
+def test_damaged_or_foreign_file_gets_a_sentence(tmp_path):
+    path = tmp_path / "network.keras"
+    networks.build("wrn-8-1", SHAPE, 10).save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="network.keras cannot be loaded; expected a network"):
+        networks.load(path)
+    # A Lambda layer is code in a file, and stays out.
+    keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: x)]).save(path)
+    with pytest.raises(InputError, match="network.keras cannot be loaded"):
+        networks.load(path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

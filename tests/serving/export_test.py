@@ -1,0 +1,264 @@
+"""Tests of robust_tf.serving.export, through the loader that TensorFlow Serving uses."""
+
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from robust_tf import networks
+from robust_tf.data.decode import decode_and_resize
+from robust_tf.errors import InputError
+from robust_tf.serving.export import export, xla_functions
+
+CLIENT = pathlib.Path(__file__).parent / "capi.py"
+SHAPE = (32, 32, 3)
+CLASSES = 10
+INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
+RANDOM = np.random.default_rng(0)
+PIXELS = RANDOM.integers(0, 256, (5, *SHAPE), dtype=np.uint8)
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """A smooth picture, which JPEG keeps and resizing changes."""
+    coarse = RANDOM.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def file_bytes(image: np.ndarray, suffix: str) -> bytes:
+    """The image as a JPEG or PNG file."""
+    return cv2.imencode(suffix, image)[1].tobytes()
+
+
+FILES = [
+    file_bytes(photograph(32, 32), ".png"),
+    file_bytes(photograph(32, 32), ".jpg"),
+    file_bytes(photograph(61, 45), ".png"),
+    file_bytes(photograph(40, 90), ".jpg"),
+    file_bytes(photograph(20, 20), ".jpg"),
+]
+
+
+def disturb(network: keras.Model) -> keras.Model:
+    """Gives batch norms and biases values that a trained network has, instead of 0 and 1."""
+    draw = np.random.default_rng(1)
+    for weight in network.weights:
+        if weight.name in ("gamma", "moving_variance"):
+            weight.assign(draw.uniform(0.5, 1.5, weight.shape))
+        elif weight.name in ("beta", "bias", "moving_mean"):
+            weight.assign(draw.normal(0, 0.1, weight.shape))
+    return network
+
+
+def signatures(version: pathlib.Path) -> dict:
+    """The SignatureDefs of a SavedModel by name, as saved_model_cli lists them."""
+    model = saved_model_pb2.SavedModel()
+    model.ParseFromString((version / "saved_model.pb").read_bytes())
+    found = dict(model.meta_graphs[0].signature_def)
+    found.pop("__saved_model_init_op")
+    return found
+
+
+def serve(version: pathlib.Path, requests: list[tuple[str, object]]) -> list[dict]:
+    """The answers of a process that has only TensorFlow's C library and the export."""
+    described = signatures(version)
+    runs = []
+    for name, value in requests:
+        signature = described[name]
+        fetches = {key: tensor.name for key, tensor in signature.outputs.items()}
+        runs.append(({signature.inputs[INPUTS[name]].name: value}, fetches))
+    request, reply = version.parent / "request", version.parent / "reply"
+    wanted = [{"feeds": feeds, "fetches": list(fetches.values())} for feeds, fetches in runs]
+    libraries = str(pathlib.Path(tf.__file__).parent)
+    content = {"libraries": libraries, "saved_model": str(version), "runs": wanted}
+    request.write_bytes(pickle.dumps(content))
+    command = [sys.executable, str(CLIENT), str(request), str(reply)]
+    subprocess.run(command, check=True, timeout=120)
+    answer = pickle.loads(reply.read_bytes())
+    assert not [name for name in answer["modules"] if name.startswith(("tensorflow", "keras"))]
+    assert not [name for name in answer["modules"] if name.startswith("robust_tf")]
+    pairs = zip(runs, answer["results"], strict=True)
+    return [dict(zip(fetches, values, strict=True)) for (_, fetches), values in pairs]
+
+
+def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> None:
+    """Holds an answer to what the Keras network says of the same images."""
+    logits = np.asarray(network(images, training=False))
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    assert sorted(answer) == ["classes", "logits", "probabilities"]
+    assert answer["logits"].dtype == answer["probabilities"].dtype == np.float32
+    np.testing.assert_allclose(answer["logits"], logits, atol=1e-4, rtol=0)
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-4, rtol=0)
+    np.testing.assert_array_equal(answer["classes"], logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("wrn-10-1", {}), ("resnext-50-32x4d", {"stem": "small"})]
+)
+def test_served_without_our_code_it_gives_the_networks_numbers(tmp_path, name, options):
+    network = disturb(networks.build(name, SHAPE, CLASSES, **options))
+    version = export(network, tmp_path / "exports")
+    images = PIXELS.astype(np.float32) / 255
+    decoded = np.stack([decode_and_resize(content, SHAPE) for content in FILES])
+    requests = [
+        ("serving_default", images),
+        ("serving_default", images[:1]),
+        ("pixels", PIXELS),
+        ("pixels", PIXELS[:1]),
+        ("encoded", FILES),
+        ("encoded", FILES[3:4]),
+    ]
+    expected = [images, images[:1], images, images[:1], decoded, decoded[3:4]]
+    for answer, seen in zip(serve(version, requests), expected, strict=True):
+        assert_answers(answer, network, seen)
+    assert xla_functions(version) == []
+
+
+@pytest.fixture(scope="module")
+def small() -> keras.Model:
+    """A network that is written in a moment."""
+    return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+
+
+def test_encoded_images_are_decoded_as_in_evaluation(tmp_path):
+    # The network returns the image itself: what it was given is what it answers.
+    look = keras.Sequential([keras.Input((8, 6, 3)), keras.layers.Flatten()])
+    served = tf.saved_model.load(export(look, tmp_path)).signatures["encoded"]
+    logits = served(image_bytes=tf.constant(FILES))["logits"].numpy()
+    for row, content in zip(logits, FILES, strict=True):
+        expected = np.ravel(decode_and_resize(content, (8, 6, 3)))
+        np.testing.assert_allclose(row, expected, atol=1e-6, rtol=0)
+
+
+def test_signatures_are_listed_with_their_inputs_types_and_shapes(small, tmp_path):
+    listed = signatures(export(small, tmp_path))
+    assert sorted(listed) == ["encoded", "pixels", "serving_default"]
+    types = {"serving_default": tf.float32, "pixels": tf.uint8, "encoded": tf.string}
+    for name, signature in listed.items():
+        assert list(signature.inputs) == [INPUTS[name]]
+        wanted = signature.inputs[INPUTS[name]]
+        assert wanted.dtype == types[name].as_datatype_enum
+        sides = [side.size for side in wanted.tensor_shape.dim]
+        assert sides == ([-1] if name == "encoded" else [-1, 4, 4, 1])
+        assert sorted(signature.outputs) == ["classes", "logits", "probabilities"]
+
+
+def test_versions_count_up_from_the_highest(small, tmp_path):
+    root = tmp_path / "deep" / "exports"
+    assert export(small, root) == root / "1"
+    assert export(small, root) == root / "2"
+    (root / "7").mkdir()
+    (root / "readme").touch()
+    assert export(small, root) == root / "8"
+    assert sorted(each.name for each in root.iterdir()) == ["1", "2", "7", "8", "readme"]
+
+
+def test_two_exports_at_once_get_two_versions(small, tmp_path, monkeypatch):
+    rename = pathlib.Path.rename
+    first = []
+
+    def overtaken(self, target):
+        if not first:
+            first.append(target)
+            (target / "variables").mkdir(parents=True)
+        return rename(self, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", overtaken)
+    assert export(small, tmp_path) == tmp_path / "2"
+    assert first == [tmp_path / "1"]
+
+
+def test_a_version_appears_whole_or_not_at_all(small, tmp_path, monkeypatch):
+    write_out = type(keras.export.ExportArchive()).write_out
+    seen = []
+
+    def fail_late(self, folder, **options):
+        write_out(self, folder, **options)
+        seen.extend(each.name for each in tmp_path.iterdir())
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", fail_late)
+    with pytest.raises(OSError, match="No space left"):
+        export(small, tmp_path)
+    assert len(seen) == 1 and not seen[0].isdecimal()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_needs_xla_is_refused(tmp_path):
+    images = keras.Input(SHAPE)
+    grouped = keras.layers.Conv2D(6, 3, groups=3)(images)
+    logits = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(grouped))
+    with pytest.raises(InputError, match="needs XLA"):
+        export(keras.Model(images, logits), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_xla_functions_names_what_must_be_compiled(tmp_path):
+    module = tf.Module()
+    module.run = tf.function(
+        tf.function(lambda x: x * 2, jit_compile=True), input_signature=[tf.TensorSpec([2])]
+    )
+    tf.saved_model.save(module, tmp_path)
+    assert xla_functions(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+def test_other_precisions_still_take_and_give_float32(tmp_path, dtype):
+    network = networks.build("cnn-small", (8, 8, 1), 3, dtype=dtype)
+    images = RANDOM.uniform(size=(2, 8, 8, 1)).astype(np.float32)
+    answer = tf.saved_model.load(export(network, tmp_path)).signatures["serving_default"](
+        images=tf.constant(images)
+    )
+    assert_answers(
+        {name: value.numpy() for name, value in answer.items()},
+        lambda x, training: tf.cast(network(x, training=training), tf.float32),
+        images,
+    )
+
+
+def test_class_names_are_kept_beside_the_network(small, tmp_path):
+    version = export(small, tmp_path, class_names=["cat", "dog", "größe"])
+    text = (version / "assets.extra" / "class_names.txt").read_text(encoding="utf-8")
+    assert text == "cat\ndog\ngröße\n"
+    assert not (export(small, tmp_path) / "assets.extra").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(["cat", "dog"], "has 2 names; expected 3"), (["cat", "a\nb", "dog"], "one line of text")],
+)
+def test_wrong_class_names_are_refused(small, tmp_path, names, words):
+    with pytest.raises(InputError, match=words):
+        export(small, tmp_path, class_names=names)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_without_a_fixed_image_size_is_refused(tmp_path):
+    network = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()]
+    )
+    with pytest.raises(InputError, match="images of one size"):
+        export(network, tmp_path)
+
+
+def test_a_network_that_gives_no_logits_is_refused(tmp_path):
+    network = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(3, 3)])
+    with pytest.raises(InputError, match="expected logits"):
+        export(network, tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(small, tmp_path):
+    (tmp_path / "exports").touch()
+    with pytest.raises(InputError, match="--export_dir=.* is a file"):
+        export(small, tmp_path / "exports")
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
