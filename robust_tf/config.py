@@ -70,7 +70,7 @@ flag_types.name("network", None, "cnn-small, wrn-D-K, resnet-D, resnext-D-CxWd (
 flag_types.choice("stem", None, ("imagenet", "small"), "a ResNet's first layers (by image size)")
 flag_types.choice("activation", None, ("relu", "elu", "leaky_relu"), "activation (by network)")
 flag_types.choice("head", "linear", ("linear", "tanh"), "the last layer; tanh squeezes the logits")
-flags.DEFINE_bool("sync_bn", False, "batch norm with the statistics of all replicas")
+flag_types.switch("sync_bn", False, "batch norm with the statistics of all replicas")
 
 # Threat and attack
 flag_types.choice("norm", "Linf", ("Linf", "L2"), "norm of the threat model")
@@ -85,7 +85,7 @@ flag_types.choice(
     ("none", "random", "most_confusing", "least_likely"),
     "class that the training attack aims at; none is untargeted",
 )
-flags.DEFINE_bool("attack_random_start", True, "starts the training attack at a random draw")
+flag_types.switch("attack_random_start", True, "starts the training attack at a random draw")
 flag_types.number(
     "attack_clean_start", 0.0, "share of images that start clean all the same", high=1
 )
@@ -108,7 +108,7 @@ flag_types.count("accumulate", 1, "micro-batches of which each replica makes one
 flag_types.choice("optimizer", "sgd", ("sgd", "adam"), "optimizer")
 flag_types.number("lr", None, "learning rate after warm-up (by data set)")
 flag_types.number("momentum", 0.9, "momentum of sgd", high=1)
-flags.DEFINE_bool("nesterov", False, "Nesterov's momentum")
+flag_types.switch("nesterov", False, "Nesterov's momentum")
 flag_types.choice(
     "schedule", "cosine", ("piecewise", "cosine", "constant"), "course of the learning rate"
 )
@@ -123,7 +123,7 @@ flag_types.number(
 )
 flag_types.choice("precision", "float32", _PRECISIONS, "dtype policy of the network")
 flag_types.count("seed", 0, "seed of all random draws")
-flags.DEFINE_bool("deterministic", False, "only operations that repeat to the bit, also on GPUs")
+flag_types.switch("deterministic", False, "only operations that repeat to the bit, also on GPUs")
 flag_types.name(
     "val_attack", None, "attack for choosing the best network (pgd-10; clean for standard)"
 )

@@ -23,9 +23,10 @@ def image_seeds(seed: int, step: tf.Tensor | int, index: tf.Tensor) -> tf.Tensor
       step: what changes from one visit of an image to the next (the number of updates so far).
       index: the images' global indices, shape (batch,).
     """
-    run, visit = tf.unstack(_fold_one(tf.constant([seed, 0]), tf.cast(step, tf.int32)))
+    # A fold is [a random number, its data]: the second makes one number of run and step.
+    visit = _fold_one(_fold_one(tf.constant([seed, 0]), tf.cast(step, tf.int32)), 0)[0]
     index = tf.cast(index, tf.int32)
-    return tf.stack([tf.fill(tf.shape(index), run), tf.bitwise.bitwise_xor(visit, index)], axis=1)
+    return tf.stack([tf.fill(tf.shape(index), visit), index], axis=1)
 
 
 def fold(seeds: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Kinds of flags: numbers that may be fractions, counts, names from a table; each checks itself."""
+"""Kinds of flags: numbers that may be fractions, counts, switches, names from a table."""
 
 from fractions import Fraction
 
@@ -20,11 +20,35 @@ class _FractionParser(flags.ArgumentParser):
             return float(argument)
         try:
             return float(Fraction(argument.replace(" ", "")))
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ArithmeticError):
             raise ValueError("expected a number or a fraction such as 8/255") from None
 
     def flag_type(self):
         return "number or fraction"
+
+
+class _CountParser(flags.IntegerParser):
+    """A whole number; absl's own message is Python's."""
+
+    def __init__(self, expected: str):
+        super().__init__()
+        self.expected = expected
+
+    def parse(self, argument):
+        try:
+            return super().parse(argument)
+        except (TypeError, ValueError):
+            raise ValueError(self.expected) from None
+
+
+class _SwitchParser(flags.BooleanParser):
+    """True or false; absl's own message is a tuple."""
+
+    def parse(self, argument):
+        try:
+            return super().parse(argument)
+        except (TypeError, ValueError):
+            raise ValueError("expected true or false") from None
 
 
 def number(name: str, default, text: str, *, low: float = 0.0, high: float = float("inf")):
@@ -38,10 +62,17 @@ def number(name: str, default, text: str, *, low: float = 0.0, high: float = flo
 
 def count(name: str, default, text: str, *, low: int = 0):
     """A flag for a whole number, at least `low`, or for none where its default is None."""
-    flags.DEFINE_integer(name, default, text)
-    flags.register_validator(
-        name, lambda v: v is None or v >= low, message=f"expected a whole number, at least {low}"
-    )
+    expected = f"expected a whole number, at least {low}"
+    serializer = flags.ArgumentSerializer()
+    flags.DEFINE(_CountParser(expected), name, default, text, serializer=serializer)
+    flags.register_validator(name, lambda v: v is None or v >= low, message=expected)
+
+
+def switch(name: str, default: bool, text: str):
+    """A flag that is on or off: --NAME, --noNAME or --NAME=true."""
+    flag = flags.BooleanFlag(name, default, text)
+    flag.parser = _SwitchParser()
+    flags.DEFINE_flag(flag)
 
 
 def choice(name: str, default, choices: tuple[str, ...], text: str):

@@ -61,6 +61,21 @@ class Adam(_ClipReduced, keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable(package="robust_tf")
+class Constant(keras.optimizers.schedules.LearningRateSchedule):
+    """The same rate all along, for what takes a schedule."""
+
+    def __init__(self, learning_rate: float):
+        self.learning_rate = learning_rate
+
+    def __call__(self, step):
+        return tf.constant(self.learning_rate)
+
+    def get_config(self) -> dict:
+        """For saving with the optimizer."""
+        return {"learning_rate": self.learning_rate}
+
+
+@keras.saving.register_keras_serializable(package="robust_tf")
 class LinearWarmup(keras.optimizers.schedules.LearningRateSchedule):
     """Linear from `initial` to the schedule's value at the end of warm-up, then the schedule.
 
@@ -82,6 +97,12 @@ class LinearWarmup(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self) -> dict:
         """For saving with the optimizer."""
         return {"schedule": self.schedule, "steps": self.steps, "initial": self.initial}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "LinearWarmup":
+        """From the optimizer's configuration, where the inner schedule is still its own."""
+        inner = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(**{**config, "schedule": inner})
 
 
 def schedule(
@@ -107,14 +128,15 @@ def schedule(
     """
     if kind not in ("constant", "piecewise", "cosine"):
         raise ValueError(f"Expected constant, piecewise or cosine, got {kind!r}.")
-    schedules = keras.optimizers.schedules
     if kind == "cosine":
-        main = schedules.CosineDecay(learning_rate, total_steps)
-    else:
+        main = keras.optimizers.schedules.CosineDecay(learning_rate, total_steps)
+    elif kind == "piecewise" and drops:
         # Keras keeps the old value at a boundary itself: the drop belongs to the next step.
-        boundaries = [d - 1 for d in drops] if kind == "piecewise" else []
-        values = [learning_rate * drop_factor**i for i in range(len(boundaries) + 1)]
-        main = schedules.PiecewiseConstantDecay(boundaries, values)
+        boundaries = [drop - 1 for drop in drops]
+        values = [learning_rate * drop_factor**i for i in range(len(drops) + 1)]
+        main = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    else:
+        main = Constant(learning_rate)
     return LinearWarmup(main, warmup_steps, warmup_from) if warmup_steps else main
 
 

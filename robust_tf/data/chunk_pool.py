@@ -31,6 +31,9 @@ class ChunkPool:
         self._map = ParallelMap(
             self._tasks, processes, _carrying(reader), buffer_size=_AHEAD * processes
         )
+        # While one process holds the chunk that is wanted, tasks go to all in turn, until all that
+        # are under way lie with that one. More early chunks than this mean a lost one.
+        self._most_early = _AHEAD * processes * (processes + 1)
         self._used = False
 
     def reset_state(self) -> None:
@@ -53,6 +56,8 @@ class ChunkPool:
             if failure is not None:
                 raise RuntimeError(f"reading the data failed in a data process: {failure}")
             early[number] = chunk
+            if len(early) > self._most_early:
+                raise RuntimeError(f"chunk {wanted} of the data was lost between the processes")
             while wanted in early:
                 yield early.pop(wanted)
                 wanted += self._size

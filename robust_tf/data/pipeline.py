@@ -8,6 +8,7 @@ What goes wrong while one is read is found again by failures.raise_from_stream.
 """
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -67,7 +68,12 @@ def training_dataset(
         while True:
             yield _stacked(list(itertools.islice(datapoints, share)))
 
-    return _dataset(batches, (share, *examples.image_shape), tf.uint8)
+    dataset = _dataset(batches, (share, *examples.image_shape), tf.uint8)
+    # A strategy that knows that no batch is missing or smaller keeps the static batch dimension.
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    # TensorFlow keeps every generator for ever: without this the processes would outlive their use.
+    weakref.finalize(dataset, stream.close)
+    return dataset
 
 
 def evaluation_dataset(examples: Examples, batch_size: int, start: int = 0) -> tf.data.Dataset:

@@ -1,9 +1,9 @@
 """tensorpack's data flows, made to live beside TensorFlow 2.
 
-Import DataFlow, LMDBSerializer and ParallelMap from here instead of from tensorpack: its import
-sets environment variables that change how TensorFlow runs on GPUs (undone here), it logs and prints
-on its own, and its worker processes outlive a parent that was killed and wait for ever for a
-sibling that died (ParallelMap's do not).
+Import DataFlow, LMDBSerializer and ParallelMap from here instead of from tensorpack. Its import
+sets environment variables that change how TensorFlow runs on GPUs, which is undone here. It logs
+and prints on its own. Its parallel map loses replies, outlives a parent that was killed, and waits
+for ever for a process that died; ParallelMap does not.
 """
 
 import ctypes
@@ -32,6 +32,7 @@ __all__ = ["DataFlow", "LMDBSerializer", "ParallelMap"]
 
 _PR_SET_PDEATHSIG = 1
 _POLL_MILLISECONDS = 1000
+_NO_HIGH_WATER_MARK = 0
 
 
 class _Worker(MultiProcessMapDataZMQ._Worker):
@@ -63,7 +64,9 @@ class ParallelMap(MultiProcessMapDataZMQ):
         super().reset_state()
 
     def _create_worker(self, id: bytes, pipename: str, hwm: int) -> _Worker:
-        return _Worker(id, self.map_func, pipename, hwm)
+        # tensorpack's high-water mark makes ZeroMQ drop replies, and the parent wait for them for
+        # ever; what is under way is bounded by the buffer size in any case.
+        return _Worker(id, self.map_func, pipename, _NO_HIGH_WATER_MARK)
 
     def _recv(self) -> Any:
         while not self.socket.poll(_POLL_MILLISECONDS):
@@ -76,15 +79,16 @@ class ParallelMap(MultiProcessMapDataZMQ):
         return super()._recv()
 
     def close(self) -> None:
-        """Ends the worker processes; may be called more than once."""
+        """Ends the worker processes; may be called more than once, and in any thread."""
         # A forked child holds a copy of this object, whose end must not kill its siblings.
-        if not self._reset_done or self._owner != os.getpid() or self.context.closed:
-            return
-        self.socket.close(0)
-        self.context.destroy(0)
-        for process in self._procs:
-            process.kill()
-            process.join()
+        if self._reset_done and self._owner == os.getpid():
+            for process in self._procs:
+                process.kill()
+                process.join()
 
     def __del__(self) -> None:
         self.close()
+        # Only here: a socket must not be closed while another thread waits at it.
+        if self._reset_done and self._owner == os.getpid() and not self.context.closed:
+            self.socket.close(0)
+            self.context.destroy(0)

@@ -87,6 +87,11 @@ class Method(keras.Model):
         """What fit resets at the start of each epoch."""
         return list(self._means.values())
 
+    def get_metrics_result(self) -> dict[str, float]:
+        """The means that this epoch or validation filled, over all replicas."""
+        filled = [(name, mean) for name, mean in self._means.items() if mean.count.numpy()]
+        return {name: float(mean.result()) for name, mean in filled}
+
     def minimize(self, loss: MethodLoss, batch: Batch) -> Values:
         """One update of the weights from one batch, in `accumulate` equal parts.
 

@@ -94,14 +94,19 @@ def test_training_starts_anywhere_and_again():
     assert_same(take(dataset, 5), whole[3:])
 
 
-def test_processes_end_with_the_data_set():
+def test_processes_end_with_the_last_use_of_the_data_set():
+    before = set(multiprocessing.active_children())
     dataset = training_dataset(colourful(), batch_size=8, seed=0, processes=1)
-    take(dataset, 1)
-
-    assert multiprocessing.active_children()
+    processes = set(multiprocessing.active_children()) - before
+    assert len(processes) == 1
+    batches = iter(dataset)
     del dataset
     gc.collect()
-    assert not multiprocessing.active_children()
+    next(batches)
+    assert all(process.is_alive() for process in processes)
+    del batches
+    gc.collect()
+    assert not any(process.is_alive() for process in processes)
 
 
 def test_batches_that_cannot_be_shared():

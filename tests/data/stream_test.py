@@ -1,4 +1,4 @@
-"""The training order: each image once an epoch, whatever the processes, the shards and the start."""
+"""The training order: each image once an epoch, whatever the processes, shards and start."""
 
 import itertools
 import os
@@ -146,7 +146,7 @@ def test_a_corrupt_image_is_replaced_by_the_next_and_named_once(
     for epoch in range(2):
         order = epoch_order(200, 1, epoch).tolist()
         expected = list(order)
-        for place, index in enumerate(order):
+        for place in range(200):
             while expected[place] in (17, 160):
                 expected[place] = order[(order.index(expected[place]) + 1) % 200]
         assert seen[200 * epoch : 200 * (epoch + 1)] == expected

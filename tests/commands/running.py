@@ -1,0 +1,70 @@
+"""Runs the commands as a user types them, and reads what they leave."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Digits on a network that takes milliseconds; each test adds what it is about.
+TINY = ("--dataset=digits", "--network=wrn-10-1", "--batch_size=32", "--schedule=constant")
+
+
+def environment() -> dict[str, str]:
+    """The environment of a command: the checkout on the path, and no cluster."""
+    drop = ("TF_CONFIG", "SLURM_NTASKS", "SLURM_PROCID")
+    kept = {name: value for name, value in os.environ.items() if name not in drop}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def command(name: str, *flags: str) -> list[str]:
+    """python -m robust_tf.NAME FLAGS."""
+    return [sys.executable, "-m", f"robust_tf.{name}", *flags]
+
+
+def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess:
+    """Runs a command line in the checkout, and expects an exit status."""
+    done = subprocess.run(
+        arguments, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    if done.returncode != status:
+        raise AssertionError(
+            f"{' '.join(arguments)} ended with {done.returncode}, not {status}:\n"
+            f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        )
+    return done
+
+
+def train(run_dir: pathlib.Path, *flags: str, workers: int = 1) -> dict[str, np.ndarray]:
+    """Trains, on several workers if asked to, and gives the state that the run ends with."""
+    line = command("train", *TINY, *flags, f"--run_dir={run_dir}")
+    run(*line) if workers == 1 else run("tools/launch_local", str(workers), "--", *line)
+    return state(run_dir)
+
+
+def state(run_dir: pathlib.Path) -> dict[str, np.ndarray]:
+    """The backup: every variable of the network and the optimizer."""
+    with np.load(run_dir / "backup" / "state.npz") as arrays:
+        return dict(arrays)
+
+
+def difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
+    """The largest difference of any two numbers of two states."""
+    assert a.keys() == b.keys() and len(a) > 10
+    return max(float(np.abs(a[name] - b[name]).max()) for name in a)
+
+
+def kill_in_epoch(process: subprocess.Popen, run_dir: pathlib.Path, epoch: int, kill) -> None:
+    """Calls `kill` while this epoch (from 1 on) is under way, and checks that it was."""
+    path = run_dir / "backup" / "state.npz"
+    deadline = time.monotonic() + 200
+    while not (path.exists() and int(state(run_dir)["epochs"]) >= epoch - 1):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the run took too long to get there"
+        time.sleep(0.02)
+    time.sleep(0.3)
+    kill()
+    assert int(state(run_dir)["epochs"]) == epoch - 1, "the epoch was over when it was killed"

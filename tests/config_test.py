@@ -1,0 +1,188 @@
+"""Tests of robust_tf.config and flag_types, each in a process of its own: flags are global."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TRAIN = """
+from robust_tf import config
+def main():
+    plan = config.train()
+    {then}
+config.run(main)
+"""
+SHOW = TRAIN.format(then="print(plan)")
+SAVE = TRAIN.format(then="config.save(plan.run_dir); print(plan)")
+EVALUATE = "from robust_tf import config\nconfig.run(lambda: print(config.evaluate()))"
+
+
+def _python(program: str, *arguments, cwd=None) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def _plan(program: str, *arguments, cwd=None) -> str:
+    done = _python(program, *arguments, cwd=cwd)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def _refusal(program: str, *arguments, cwd=None) -> str:
+    """The one line of a call that must be refused."""
+    done = _python(program, *arguments, cwd=cwd)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("robust_tf: ")
+    return done.stderr
+
+
+def test_flags_are_read_without_tensorflow():
+    program = "import sys\nfrom robust_tf import config\nprint(*sys.modules, sep='\\n')"
+    loaded = _plan(program).split()
+    assert "robust_tf.config" in loaded
+    assert not {"tensorflow", "keras", "numpy"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("8/255", 8 / 255), ("8 / 255", 8 / 255), ("0.0314", 0.0314), ("1e-2", 0.01), ("0", 0.0)],
+)
+def test_a_number_may_be_a_fraction(given, expected):
+    assert f"eps={expected!r}, " in _plan(SHOW, f"--eps={given}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--eps=abc"], "--eps=abc: expected a number or a fraction such as 8/255"),
+        (["--eps=1/0"], "--eps=1/0: expected a number or a fraction such as 8/255"),
+        (["--eps=1e400"], "--eps=1e400: expected a number or a fraction such as 8/255"),
+        (["--eps=nan"], "--eps=nan: expected a number"),
+        (["--eps=inf"], "--eps=inf: expected a number"),
+        (["--eps=-1/255"], "expected a number at least 0"),
+        (["--momentum=1.5"], "--momentum=1.5: expected a number from 0 to 1"),
+        (["--eps"], "Missing value for flag --eps"),
+        (["--epochs=1.5"], "--epochs=1.5: expected a whole number, at least 1"),
+        (["--epochs=0"], "--epochs=0: expected a whole number, at least 1"),
+        (["--sync_bn=maybe"], "--sync_bn=maybe: expected true or false"),
+        (["--lr_drops=5,x"], ": expected epochs, as in 100,150"),
+        (["--dataset=mnst"], "--dataset=mnst is unknown; did you mean mnist?"),
+        (["--norm=banana"], "--norm=banana is unknown; expected one of Linf, L2."),
+        (["--run_dir="], "--run_dir=: expected text, not an empty string"),
+        (["--datset=mnist"], "Unknown command line flag 'datset'. Did you mean: dataset ?"),
+        (["--zzz=1"], "Unknown command line flag 'zzz'"),
+        (["mnist"], "'mnist' is left over; every setting is a flag, as in --dataset=mnist."),
+        (["--seed=1", "x", "--eps=1"], "'x' is left over"),
+        (["--flagfile=none.cfg"], "none.cfg"),
+        (["--sync_bn", "--accumulate=2"], "--accumulate=2 cannot be used with --sync_bn"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_bad_input_is_one_line_and_status_2(arguments, sentence, tmp_path):
+    assert sentence in _refusal(SHOW, *arguments, cwd=tmp_path)
+
+
+def test_flagfiles_nest_and_the_last_word_counts(tmp_path):
+    (tmp_path / "inner.cfg").write_text("# The data.\n--dataset=mnist\n--eps=1/4\n--seed=3\n")
+    (tmp_path / "outer.cfg").write_text("--flagfile=inner.cfg\n// And more.\n--eps=1/8\n")
+    plan = _plan(SHOW, "--flagfile=outer.cfg", "--seed=4", cwd=tmp_path)
+    assert "name='mnist'" in plan and "eps=0.125," in plan and "seed=4," in plan
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("--flagfile=gone.cfg", "gone.cfg"),
+        ("--epsilon=1", "Unknown command line flag 'epsilon'"),
+        ("  # A note.", "left over"),
+        ("--dataset=digts", "did you mean digits?"),
+    ],
+)
+def test_a_bad_line_of_a_nested_flagfile_is_named(line, sentence, tmp_path):
+    (tmp_path / "inner.cfg").write_text(f"{line}\n")
+    (tmp_path / "outer.cfg").write_text("--flagfile=inner.cfg\n")
+    assert sentence in _refusal(SHOW, "--flagfile=outer.cfg", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda p: p.name)
+def test_every_flagfile_loads(path):
+    assert _plan(SHOW, f"--flagfile={path}").startswith("Train(")
+
+
+EVERY_KIND = (
+    "--eps=8/255 --dataset=cifar10 --lr_drops=2,3 --sync_bn --nonesterov --noattack_random_start "
+    "--ema=0.999 --attack_step_size=2/255 --steps_per_epoch=7 --attack_target=least_likely"
+).split()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--method=standard"], EVERY_KIND], ids=len)
+def test_what_was_used_loads_back(arguments, tmp_path):
+    run_dir = f"--run_dir={tmp_path / 'a run'}"
+    plan = _plan(SAVE, run_dir, *arguments)
+    saved = tmp_path / "a run" / "flags.cfg"
+    assert _plan(SHOW, f"--flagfile={saved}") == plan
+    # And goes on, its file as it was.
+    text = saved.read_text()
+    assert _plan(SAVE, f"--flagfile={saved}") == plan
+    assert saved.read_text() == text
+    assert [p.name for p in saved.parent.iterdir()] == ["flags.cfg"]
+
+
+def test_a_resumed_run_must_be_the_same_run(tmp_path):
+    run_dir = f"--run_dir={tmp_path}"
+    _plan(SAVE, run_dir, "--eps=0.25", "--data_dir=here")
+    saved = (tmp_path / "flags.cfg").read_text()
+    refusal = _refusal(SAVE, run_dir, "--eps=0.125")
+    assert "--eps=0.25 and cannot be resumed with --eps=0.125" in refusal
+    assert str(tmp_path) in refusal and "--run_dir" in refusal
+    assert "--clip_norm=" in _refusal(SAVE, run_dir, "--eps=0.25", "--clip_norm=1")
+    assert (tmp_path / "flags.cfg").read_text() == saved
+    assert "data_dir='there'" in _plan(SAVE, run_dir, "--eps=1/4", "--data_dir=there")
+
+
+def test_evaluation_takes_from_the_run_what_is_left_open(tmp_path):
+    _plan(SAVE, f"--run_dir={tmp_path}", "--dataset=mnist", "--eps=0.25", "--batch_size=7")
+    model = f"--model={tmp_path}"
+    plan = _plan(EVALUATE, model)
+    assert "name='mnist'" in plan and "eps=0.25," in plan and "batch_size=100" in plan
+    assert "results/mnist-Linf-0.25.json" in plan
+    assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "--model is missing; expected a run directory or a .keras file."),
+        (["--model=nowhere"], "--model=nowhere does not exist"),
+    ],
+)
+def test_evaluation_needs_a_model(arguments, sentence, tmp_path):
+    assert sentence in _refusal(EVALUATE, *arguments, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        ("InputError('no such thing.')", 2, "robust_tf: no such thing.\n"),
+        ("FloatingPointError('The loss is nan.')", 1, "The loss is nan.\n"),
+        ("KeyboardInterrupt", 130, "Interrupted; the same command goes on from here.\n"),
+    ],
+)
+def test_how_a_command_ends(raised, status, line):
+    program = f"""
+from robust_tf import config
+from robust_tf.errors import InputError
+def main():
+    raise {raised}
+config.run(main)
+"""
+    done = _python(program)
+    assert (done.returncode, done.stderr) == (status, line)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
