@@ -91,6 +91,9 @@ flag_types.number(
 )
 flag_types.number("attack_momentum", 0.0, "momentum of the training attack's gradient")
 flag_types.count("attack_restarts", 1, "restarts of the training attack, the worst kept", low=1)
+flag_types.number(
+    "attack_warmup_epochs", None, "epochs in which the training attack grows to eps (by data set)"
+)
 flag_types.choice(
     "attack_bn", "inference", ("inference", "batch"), "batch norm of the attacked network"
 )
@@ -105,7 +108,7 @@ flag_types.count("epochs", None, "passes over the training images (by data set)"
 flag_types.count("steps_per_epoch", None, "updates an epoch (images / batch size)", low=1)
 flag_types.count("batch_size", None, "images an update, over all workers (by data set)", low=1)
 flag_types.count("accumulate", 1, "micro-batches of which each replica makes one update", low=1)
-flag_types.choice("optimizer", "sgd", ("sgd", "adam"), "optimizer")
+flag_types.choice("optimizer", None, ("sgd", "adam"), "optimizer (by data set)")
 flag_types.number("lr", None, "learning rate after warm-up (by data set)")
 flag_types.number("momentum", 0.9, "momentum of sgd", high=1)
 flag_types.switch("nesterov", False, "Nesterov's momentum")
@@ -155,7 +158,8 @@ flags.register_validator("lr_drops", _drops, message="expected epochs, as in 100
 # What a flag is by data set, where it is not given. The network, epochs and rates are what trains
 # in minutes on two cores; the papers' own figures are in flags/.
 _DIGITS = dict(eps=0.2, network="wrn-10-1", epochs=30, batch_size=64, lr=0.1, holdout=0.1)
-_MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, lr=0.05, holdout=0.02)
+_MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, holdout=0.02)
+_MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", lr=0.001, weight_decay=0.0)
 _SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
 _LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, lr=0.05, holdout=0.05)
 BY_DATASET = {
@@ -183,7 +187,14 @@ _OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eps", "
 def train() -> Train:
     """What the flags say of a training run."""
     _fill(BY_DATASET[FLAGS.dataset])
-    _fill({"weight_decay": _WEIGHT_DECAY, "attack_precision": FLAGS.precision})
+    _fill(
+        {
+            "attack_warmup_epochs": 0.0,
+            "optimizer": "sgd",
+            "weight_decay": _WEIGHT_DECAY,
+            "attack_precision": FLAGS.precision,
+        }
+    )
     _fill({"val_attack": "clean" if FLAGS.method == "standard" else "pgd-10"})
     _fill({"export_dir": "none"})
     _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
@@ -214,6 +225,7 @@ def train() -> Train:
             FLAGS.attack_clean_start,
             FLAGS.attack_momentum,
             FLAGS.attack_restarts,
+            FLAGS.attack_warmup_epochs,
             FLAGS.attack_bn,
             FLAGS.attack_precision,
             FLAGS.xla,

@@ -23,15 +23,21 @@ def image_seeds(seed: int, step: tf.Tensor | int, index: tf.Tensor) -> tf.Tensor
       step: what changes from one visit of an image to the next (the number of updates so far).
       index: the images' global indices, shape (batch,).
     """
-    # A fold is [a random number, its data]: the second makes one number of run and step.
-    visit = _fold_one(_fold_one(tf.constant([seed, 0]), tf.cast(step, tf.int32)), 0)[0]
     index = tf.cast(index, tf.int32)
-    return tf.stack([tf.fill(tf.shape(index), visit), index], axis=1)
+    return fold(tf.stack([tf.fill(tf.shape(index), seed), index], axis=1), step)
 
 
 def fold(seeds: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
-    """Seeds of a sub-stream: independent of `seeds` and of every other `data`."""
-    return tf.map_fn(lambda seed: _fold_one(seed, data), seeds)
+    """Seeds of a sub-stream: other ones for every `data`, and never the same for two images.
+
+    Arithmetic on the whole batch, since an attack does it in every step; tf.random's own fold_in
+    takes one seed at a time.
+    """
+    first, second = tf.unstack(tf.bitcast(seeds, tf.uint32), axis=1)
+    data = tf.bitcast(tf.cast(data, tf.int32), tf.uint32)
+    first = _mix(tf.bitwise.bitwise_xor(first, _mix(data + 0x9E3779B9)))
+    second = _mix(tf.bitwise.bitwise_xor(second, first))
+    return tf.bitcast(tf.stack([first, second], axis=1), tf.int32)
 
 
 def per_image(
@@ -46,5 +52,9 @@ def per_image(
     )
 
 
-def _fold_one(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, data, alg=ALGORITHM)
+def _mix(bits: tf.Tensor) -> tf.Tensor:
+    """The finalizer of MurmurHash3: one to one, and every bit depends on every other."""
+    for factor, shift in ((0x85EBCA6B, 16), (0xC2B2AE35, 13)):
+        shifted = tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint32))
+        bits = tf.bitwise.bitwise_xor(bits, shifted) * tf.constant(factor, tf.uint32)
+    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, tf.constant(16, tf.uint32)))

@@ -15,7 +15,7 @@ from robust_tf import (
     optim,
     plans,
 )
-from robust_tf.attacks import PGD, aims, compiled, named
+from robust_tf.attacks import PGD, Curriculum, aims, compiled, named
 from robust_tf.data.examples import Examples, holdout
 from robust_tf.data.failures import raise_from_stream
 from robust_tf.data.pipeline import (
@@ -57,18 +57,22 @@ def build_method(plan: plans.Train, image_shape, classes: int, steps: int) -> Me
     """The method that the plan describes, with its network, attack and optimizer."""
     network = _build_network(plan, image_shape, classes, plan.network.dtype)
     threat = Threat(plan.norm, plan.eps)
-    attack = compiled(_training_attack(plan.attack, threat), _use_xla(plan.attack.xla))
+    optimizer = _build_optimizer(plan.optimizer, plan.epochs, steps)
+    attack = _training_attack(plan.attack, threat)
+    if plan.attack.warmup_epochs:
+        length = round(plan.attack.warmup_epochs * steps)
+        attack = Curriculum(attack, optimizer.iterations, length)
     val_attack = None if plan.val_attack == "clean" else named(plan.val_attack, threat)
     method = METHODS[plan.method](
         network,
-        attack=attack,
+        attack=compiled(attack, _use_xla(plan.attack.xla)),
         victim=_training_victim(plan, network, image_shape, classes),
         val_attack=val_attack,
         seed=plan.seed,
         accumulate=plan.accumulate,
         weight_decay=plan.weight_decay,
     )
-    method.compile(_build_optimizer(plan.optimizer, plan.epochs, steps))
+    method.compile(optimizer)
     return method
 
 
@@ -141,7 +145,7 @@ def _training_attack(plan: plans.Attack, threat: Threat) -> PGD:
         aim = aims.CLEAN_PREDICTION
     return PGD(
         threat,
-        loss=losses.by_name(plan.loss, plan.kappa),
+        loss=losses.by_name(plan.loss, plan.kappa, aim.targeted),
         aim=aim,
         steps=plan.steps,
         step_size=plan.step_size,

@@ -140,22 +140,16 @@ def schedule(
     return LinearWarmup(main, warmup_steps, warmup_from) if warmup_steps else main
 
 
-def averages(optimizer: keras.optimizers.Optimizer) -> list | None:
-    """The optimizer's moving averages of the trainable weights, or None where it keeps none."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return inner._model_variables_moving_average if inner.use_ema else None
-
-
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Within it, the model holds the averaged weights, where its optimizer keeps them.
 
     Values are put back bit for bit; keras.callbacks.SwapEMAWeights swaps by adding and subtracting.
     """
-    average = averages(model.optimizer)
-    if average is None:
+    if not model.optimizer.use_ema:
         yield
         return
+    average = model.optimizer._model_variables_moving_average
     own = [v.numpy() for v in model.trainable_variables]
     for variable, value in zip(model.trainable_variables, average, strict=True):
         variable.assign(value.numpy())

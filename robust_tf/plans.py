@@ -43,6 +43,7 @@ class Attack:
     clean_start: float
     momentum: float
     restarts: int
+    warmup_epochs: float
     batch_norm: str
     dtype: str
     xla: str

@@ -25,7 +25,10 @@ def _length(x: tf.Tensor) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Threat:
-    """All images within `epsilon` of the original in `norm`, with pixels in [low, high]."""
+    """All images within `epsilon` of the original in `norm`, with pixels in [low, high].
+
+    Within a graph epsilon may be a tensor, as in a curriculum.
+    """
 
     norm: str
     epsilon: float
@@ -35,7 +38,7 @@ class Threat:
     def __post_init__(self):
         if self.norm not in NORMS:
             raise unknown("--norm", self.norm, NORMS)
-        if not self.epsilon >= 0:
+        if not tf.is_tensor(self.epsilon) and not self.epsilon >= 0:
             raise InputError(f"--eps={self.epsilon} must be a number that is not negative.")
 
     def project(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -66,6 +69,9 @@ class Threat:
         """The direction of norm 1 in which a linear function of this gradient grows most."""
         if self.norm == "Linf":
             return tf.sign(gradient)
+        # A confident network's gradient is so small that its square is 0: to order 1 first.
+        largest = tf.reduce_max(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
+        gradient /= tf.maximum(largest, 1e-37)
         return gradient / _length(gradient)
 
     def distance(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

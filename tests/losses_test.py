@@ -31,6 +31,20 @@ def test_cross_entropy_by_hand():
     )
 
 
+def test_cross_entropy_of_a_confident_network_keeps_the_labels_gradient():
+    """The label's derivative is minus the sum of the others', however small they are."""
+    z = [[60.0, 0.0, 1.0]]
+    others = np.exp([0.0 - 60.0, 1.0 - 60.0])
+    got = _gradient(losses.cross_entropy, z, [0])[0]
+    np.testing.assert_allclose(got, [-others.sum(), *others], rtol=1e-5)
+
+
+def test_a_targeted_margin_counts_no_more_below_minus_kappa():
+    loss = losses.Margin(0.7, targeted=True)
+    np.testing.assert_allclose(loss(_outputs(Z), LABEL), [-0.7, 0.5])
+    np.testing.assert_array_equal(_gradient(loss, Z, LABEL), [[0, 0, 0], [0, -1, 1]])
+
+
 def test_margin_by_hand():
     np.testing.assert_array_equal(losses.Margin()(_outputs(Z), LABEL), [0.5 - 2.0, 3.5 - 3.0])
     np.testing.assert_array_equal(_gradient(losses.Margin(), Z, LABEL), [[-1, 0, 1], [0, -1, 1]])
@@ -88,14 +102,15 @@ def test_kl_divergence_from_itself_is_nothing():
 )
 def test_values_are_at_least_float32(name, given, computed):
     goal = softmax(Z) if name == "kl" else LABEL
-    value = losses.by_name(name, 50.0)(_outputs(Z, given), goal)
+    value = losses.by_name(name, 50.0, targeted=False)(_outputs(Z, given), goal)
     assert value.dtype == computed and value.shape == (2,)
 
 
 def test_by_name_hands_kappa_on():
-    assert losses.by_name("margin", 3.0) == losses.Margin(3.0)
-    assert losses.by_name("ce", 3.0) is losses.cross_entropy
-    assert losses.by_name("kl", 3.0) is losses.kl_divergence
+    assert losses.by_name("margin", 3.0, targeted=False) == losses.Margin(3.0)
+    assert losses.by_name("margin", 3.0, targeted=True) == losses.Margin(3.0, targeted=True)
+    assert losses.by_name("ce", 3.0, targeted=False) is losses.cross_entropy
+    assert losses.by_name("kl", 3.0, targeted=False) is losses.kl_divergence
 
 
 if __name__ == "__main__":

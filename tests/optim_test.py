@@ -173,16 +173,8 @@ def test_averaged_weights_by_hand_and_back_to_the_bit():
 def test_without_averaging_the_weights_stay_themselves():
     model = _model()
     now = _update(model, 0.5)
-    assert optim.averages(model.optimizer) is None
     with optim.averaged_weights(model):
         np.testing.assert_array_equal(model.layers[0].kernel, now)
-
-
-def test_averages_are_found_within_a_loss_scale():
-    inner = optim.SGD(1.0, use_ema=True)
-    scaled = keras.optimizers.LossScaleOptimizer(inner)
-    scaled.build([keras.Variable(START)])
-    assert len(optim.averages(scaled)) == 1
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def named(
         raise InputError(
             f"{name} is no attack; expected one of {', '.join(NAMES)}, K being steps, as in pgd-20."
         )
-    loss = losses.cross_entropy if match[1] == "pgd" else losses.Margin(kappa)
+    loss = losses.cross_entropy if match[1] == "pgd" else losses.Margin(kappa, aim.targeted)
     steps = int(match[2])
     return PGD(threat, loss=loss, aim=aim, steps=steps, step_size=step_size, restarts=restarts)
 

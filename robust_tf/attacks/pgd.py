@@ -82,6 +82,11 @@ class PGD:
         )
         return worst
 
+    def scaled(self, share: tf.Tensor | float) -> "PGD":
+        """The same attack in a ball of `share` of the radius, with steps of `share` of the size."""
+        threat = dataclasses.replace(self.threat, epsilon=share * self.threat.epsilon)
+        return dataclasses.replace(self, threat=threat, step_size=share * self.step_size)
+
     def goal(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """What a call with these arguments leads away from or, targeted, leads to."""
         return self.aim.choose(victim, x, label, draws.fold(seeds, 0))

@@ -22,6 +22,10 @@ from robust_tf.errors import InputError
 from robust_tf.losses import cross_entropy
 from robust_tf.victim import Victim, network_victim
 
+# float16 has no number for small gradients; a power of two changes no bit of other precisions.
+# It is static, as in paper 1's code: Keras' dynamic scale looks at one replica's gradients alone.
+LOSS_SCALE = 1024.0
+
 Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 Values = dict[str, tf.Tensor]
 MethodLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, Values]]
@@ -123,8 +127,9 @@ class Method(keras.Model):
         with tf.GradientTape() as tape:
             losses, values = loss(x, label, seeds)
             objective = (tf.reduce_mean(losses) + self._penalty(losses.dtype)) / shares
-            scaled = self.optimizer.scale_loss(objective)
+            scaled = objective * LOSS_SCALE
         gradients = tape.gradient(scaled, [v.value for v in self.trainable_variables])
+        gradients = [g / LOSS_SCALE for g in gradients]
         values = {"loss": losses, **values}
         sums = {name: tf.reduce_sum(tf.cast(v, tf.float32)) for name, v in values.items()}
         return gradients, sums

@@ -11,7 +11,10 @@ from robust_tf.networks.parts import Parts
 
 @dataclasses.dataclass(frozen=True)
 class SmallCNN:
-    """The shape of Madry's MNIST network: 32 and 64 5x5 filters, each pooled, then 1024 units."""
+    """32 and 64 4x4 filters with stride 2, then 256 units.
+
+    Strides instead of pooling make an attack step a fifth of what Madry's MNIST network costs.
+    """
 
     default_activation: ClassVar[str] = "relu"
 
@@ -20,13 +23,12 @@ class SmallCNN:
         for index, filters in enumerate((32, 64)):
             name = f"group{index}"
             # Without batch norm the size of the activations has to survive the way forward.
-            x = parts.conv(x, f"{name}_conv", filters, 5, fan="fan_in", bias=True)
-            x = parts.act(x, f"{name}_act")
-            x = parts.group(parts.max_pool(x, f"{name}_pool", 2), index)
+            x = parts.conv(x, f"{name}_conv", filters, 4, stride=2, fan="fan_in", bias=True)
+            x = parts.group(parts.act(x, f"{name}_act"), index)
         x = keras.layers.Flatten(name="flatten", dtype=parts.dtype)(x)
         initializer = keras.initializers.HeNormal(seed=parts.layer_seed("dense"))
         layer = keras.layers.Dense(
-            1024, kernel_initializer=initializer, name="dense", dtype=parts.dtype
+            256, kernel_initializer=initializer, name="dense", dtype=parts.dtype
         )
         return parts.act(layer(x), "dense_act")
 

@@ -26,7 +26,9 @@ def test_names_by_hand():
 
 def test_options_reach_the_attack():
     options = dict(step_size=0.1, restarts=3, aim=RANDOM, kappa=2.0)
-    expected = PGD(THREAT, loss=Margin(2.0), aim=RANDOM, steps=5, step_size=0.1, restarts=3)
+    expected = PGD(
+        THREAT, loss=Margin(2.0, targeted=True), aim=RANDOM, steps=5, step_size=0.1, restarts=3
+    )
     assert named("cw-5", THREAT, **options) == expected
     assert named("fgsm", THREAT, **options) == fgsm(THREAT, aim=RANDOM)
     assert named("clean", THREAT, **options) == PGD(THREAT, steps=0, aim=RANDOM)
@@ -43,7 +45,7 @@ def test_an_unknown_name_gets_its_sentence(name):
 def test_hyperparameters_are_what_json_takes():
     attack = named("cw-5", THREAT, kappa=2.0, restarts=2)
     assert json.loads(json.dumps(hyperparameters(attack))) == {
-        "loss": "Margin(kappa=2.0)",
+        "loss": "Margin(kappa=2.0, targeted=False)",
         "aim": "untargeted",
         "steps": 5,
         "step_size": 0.125,

@@ -53,6 +53,21 @@ def test_l2_reaches_the_end_of_the_gradient(loss, random_start, steps, tolerance
     np.testing.assert_allclose(_attack(attack), INNER + EPSILON * AWAY * direction, atol=tolerance)
 
 
+@pytest.mark.parametrize("norm", ["Linf", "L2"])
+@pytest.mark.parametrize("loss", [cross_entropy, Margin()])
+def test_a_confident_network_gives_its_direction_away_all_the_same(norm, loss):
+    """With gaps of 40 nats and more, cross-entropy's gradient is of the order of 1e-18."""
+    weights = np.array([[90.0, 0.0, 50.0], [0.0, 70.0, 20.0], [30.0, 0.0, 0.0], [0.0, 10.0, 0.0]])
+    x = tf.constant(image(0.5, 0.5, 0.5, 0.5))
+    network = linear_network(weights, bias=[30.0, 0.0, 0.0])
+    attack = PGD(Threat(norm, 0.1), loss=loss, steps=20, random_start=False)
+    got = attack(network_victim(network), x, tf.constant([0]), seeds(1)) - x
+    # Class 1 is the nearest, 50 nats away, and stays it.
+    direction = weights[:, 1] - weights[:, 0]
+    expected = np.sign(direction) if norm == "Linf" else direction / np.linalg.norm(direction)
+    np.testing.assert_allclose(np.ravel(got), 0.1 * expected, atol=1e-4)
+
+
 def test_the_corner_is_clipped_to_the_pixel_range():
     x = image(0.9375, 0.0625, 1.0, 0.5)
     found = _attack(PGD(Threat("Linf", EPSILON), random_start=False), x, [0])

@@ -23,7 +23,7 @@ def test_workers_agree_in_float32_without_an_attack(tmp_path):
 
 
 def test_accumulation_is_the_same_batch(tmp_path):
-    """On a network without batch norm, four micro-batches are one batch; averaging counts updates."""
+    """Without batch norm, four micro-batches are one batch; averaging counts updates."""
     flags = (*SHORT, *PGD, "--network=cnn-small", "--ema=0.9", "--weight_decay=0.001")
     one = train(tmp_path / "one", *flags)
     assert difference(one, train(tmp_path / "parts", *flags, "--accumulate=4")) < 1e-9

@@ -87,7 +87,7 @@ def test_tanh_keeps_its_gradient_under_reduced_precision():
     network = networks.build("cnn-small", DIGITS, 2, head="tanh", dtype="mixed_bfloat16")
     before = network.get_layer("before_squeeze")
     # In bfloat16 the gradient would be exactly 0 here.
-    before.set_weights([np.zeros((1024, 2)), np.full(2, 5.0)])
+    before.set_weights([np.zeros((256, 2)), np.full(2, 5.0)])
     with tf.GradientTape() as tape:
         logits = tf.reduce_sum(network(images()[:1]))
     gradient = tape.gradient(logits, before.bias.value)
@@ -157,8 +157,8 @@ def test_bad_shapes_get_a_sentence(shape, classes, sentence):
 
 def test_small_cnn_has_the_known_shape():
     network = networks.build("cnn-small", (28, 28, 1), 10)
-    convolutions = (25 + 1) * 32 + (25 * 32 + 1) * 64
-    assert count(network) == convolutions + (7 * 7 * 64 + 1) * 1024 + (1024 + 1) * 10
+    convolutions = (16 + 1) * 32 + (16 * 32 + 1) * 64
+    assert count(network) == convolutions + (7 * 7 * 64 + 1) * 256 + (256 + 1) * 10
     assert len(network.non_trainable_weights) == 0
     got = networks.outputs(network, ["group0", "group1"])(images((28, 28, 1)))
     assert got["group0"].shape == (2, 14, 14, 32) and got["group1"].shape == (2, 7, 7, 64)
