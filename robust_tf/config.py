@@ -283,7 +283,7 @@ def export() -> Export:
     """What the flags say of an export."""
     model = _model()
     _fill({"export_dir": str((model if model.is_dir() else model.parent) / "export")})
-    return Export(model, pathlib.Path(FLAGS.export_dir), _data())
+    return Export(model, pathlib.Path(FLAGS.export_dir))
 
 
 def save(run_dir: pathlib.Path) -> None:

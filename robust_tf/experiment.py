@@ -32,6 +32,9 @@ from robust_tf.serving.export import export
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim, network_victim
 
+# In a run directory, so that an export needs no data.
+CLASS_NAMES = "class_names.txt"
+
 
 def train(plan: plans.Train) -> None:
     """Trains, or goes on training, and says where everything is."""
@@ -44,6 +47,8 @@ def train(plan: plans.Train) -> None:
         config.save(plan.run_dir)
     train_set, val_set = holdout(_load(plan.data, "train"), plan.data.holdout, plan.seed)
     steps = plan.steps_per_epoch or max(1, len(train_set) // plan.batch_size)
+    if chief:
+        (plan.run_dir / CLASS_NAMES).write_text("\n".join(train_set.class_names) + "\n")
     with strategy.scope():
         method = build_method(plan, train_set.image_shape, len(train_set.class_names), steps)
     progress = backup.restore(plan.run_dir, method)
@@ -104,8 +109,9 @@ def evaluate(plan: plans.Evaluate) -> None:
 def export_model(plan: plans.Export) -> None:
     """Exports a trained network as a SavedModel."""
     network = networks.load(plan.model, dtype="float32")
-    names = _load(plan.data, "test").class_names
-    print(f"Exported to {export(network, plan.export_dir, class_names=names)}")
+    names = plan.model / CLASS_NAMES
+    class_names = names.read_text().splitlines() if names.exists() else None
+    print(f"Exported to {export(network, plan.export_dir, class_names=class_names)}")
 
 
 def _load(plan: plans.Data, split: str) -> Examples:
@@ -141,6 +147,11 @@ def _training_attack(plan: plans.Attack, threat: Threat) -> PGD:
             raise InputError(
                 f"--attack_loss=kl leads away from the clean prediction and cannot aim at "
                 f"--attack_target={plan.target}; expected --attack_target=none."
+            )
+        if not plan.random_start or plan.clean_start:
+            raise InputError(
+                "--attack_loss=kl has no gradient at the clean image; expected "
+                "--attack_random_start and --attack_clean_start=0."
             )
         aim = aims.CLEAN_PREDICTION
     return PGD(

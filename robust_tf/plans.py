@@ -113,4 +113,3 @@ class Export:
 
     model: pathlib.Path
     export_dir: pathlib.Path
-    data: Data

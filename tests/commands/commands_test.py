@@ -1,0 +1,134 @@
+"""The commands end to end, as a user types them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.commands.running import ROOT, TINY, command, environment, run
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A short training with all that it writes, exported at its end."""
+    folder = tmp_path_factory.mktemp("run")
+    flags = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
+    done = run(*command("train", *TINY, *flags, f"--run_dir={folder}", f"--export_dir={folder}/e"))
+    assert "epoch 2/2  step 8/8" in done.stdout and "images/s" in done.stdout
+    assert f"Exported to {folder}/e/1" in done.stdout
+    assert "Traceback" not in done.stderr
+    return folder
+
+
+def test_a_run_directory_has_its_shape(run_dir):
+    for name in (
+        *("flags.cfg", "class_names.txt", "history.csv", "backup/state.npz"),
+        *("checkpoints/best.keras", "checkpoints/last.keras"),
+    ):
+        assert (run_dir / name).is_file(), name
+    assert list((run_dir / "tb").rglob("events.out.tfevents.*"))
+    header = (run_dir / "history.csv").read_text().splitlines()[0].split(",")
+    assert {"epoch", "loss", "adv_accuracy", "val_accuracy", "val_adv_accuracy"} <= set(header)
+
+
+def test_evaluate_takes_the_runs_data_and_threat(run_dir):
+    line = command("evaluate", f"--model={run_dir}", "--examples=40")
+    done = run(*line, "--attacks=clean,fgsm,pgd-3,cw-3", "--restarts=2")
+    result = json.loads((run_dir / "results" / "digits-Linf-0.1.json").read_text())
+    assert result["threat"] == {"norm": "Linf", "eps": 0.1}
+    assert list(result["attacks"]) == ["clean", "fgsm", "pgd-3", "cw-3"]
+    assert result["examples"] == 40 == len(result["attacks"]["cw-3"]["per_image"])
+    assert result["attacks"]["cw-3"]["hyperparameters"]["restarts"] == 2
+    accuracy = {name: a["accuracy"] for name, a in result["attacks"].items()}
+    assert result["robust_accuracy"] <= min(accuracy.values()) < accuracy["clean"]
+    for expected in ("attack", "accuracy", "success", "all of them", f"{run_dir}/results"):
+        assert expected in done.stdout
+
+
+def test_an_interrupted_evaluation_goes_on(run_dir, tmp_path):
+    line = command("evaluate", f"--model={run_dir}", "--attacks=pgd-400", "--batch_size=30")
+    whole, stopped = tmp_path / "whole.json", tmp_path / "stopped.json"
+    run(*line, f"--output={whole}", "--examples=120")
+    process = subprocess.Popen(
+        [*line, f"--output={stopped}", "--examples=120"],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    # The line of the clean images comes before the first attacked batch.
+    assert "clean" in process.stdout.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    assert process.returncode == 130 and not stopped.exists()
+    done = run(*line, f"--output={stopped}", "--examples=120")
+    assert "clean  120/120" in done.stdout
+    a, b = (json.loads(path.read_text())["attacks"]["pgd-400"] for path in (whole, stopped))
+    assert a["per_image"] == b["per_image"]
+    assert not list(tmp_path.glob("*state*"))
+
+
+def test_export_counts_versions(run_dir):
+    line = command("export", f"--model={run_dir}", f"--export_dir={run_dir}/more")
+    assert f"{run_dir}/more/1" in run(*line).stdout
+    assert f"{run_dir}/more/2" in run(*line).stdout
+    assert (run_dir / "more" / "2" / "saved_model.pb").is_file()
+
+
+def test_another_run_in_the_same_folder_is_refused(run_dir):
+    done = run(*command("train", *TINY, "--eps=0.3", "--seed=1", f"--run_dir={run_dir}"), status=2)
+    assert "was begun with --" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("train", "--dataset=cifar11"), "did you mean cifar10?"),
+        (("train", "--network=wrn-27-10"), "the nearest is wrn-"),
+        (("train", "--dataset=folder"), "--data_dir"),
+        (("train", "--batch_size=2", "--accumulate=4"), "--accumulate=4"),
+        (("train", "--accumulate=2", "--sync_bn"), "cannot be used with --sync_bn"),
+        (("evaluate",), "--model is missing"),
+        (("evaluate", "--model=nowhere"), "--model=nowhere does not exist"),
+        (("evaluate", "--model=tests"), "holds no network"),
+        (("export", "--model=README.md"), "expected a run directory or a .keras file"),
+    ],
+)
+def test_bad_input_gets_one_sentence(arguments, sentence, tmp_path):
+    done = run(*command(*arguments, f"--run_dir={tmp_path}"), status=2)
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_nan_stops_the_run_and_names_the_step(tmp_path):
+    flags = ("--lr=1e30", "--epochs=1", "--method=standard", "--steps_per_epoch=9")
+    done = run(*command("train", *TINY, *flags, f"--run_dir={tmp_path}"), status=1)
+    assert "at epoch 1, step" in done.stderr and "none is saved" in done.stderr
+
+
+def test_several_precisions_train(tmp_path):
+    flags = ("--epochs=1", "--steps_per_epoch=3", "--attack_steps=2", "--network=cnn-small")
+    for extra in (
+        ("--precision=mixed_bfloat16", "--attack_bn=batch", "--optimizer=adam"),
+        ("--attack_precision=mixed_bfloat16", "--clip_norm=1", "--nesterov", "--xla=on"),
+    ):
+        folder = tmp_path / extra[0][2:]
+        run(*command("train", *TINY, *flags, *extra, f"--run_dir={folder}"))
+        assert (folder / "checkpoints" / "last.keras").is_file()
+
+
+def test_quickstart_makes_everything_it_names(tmp_path):
+    """The whole script in the environment of the tests, with little training."""
+    done = run("tools/quickstart", str(tmp_path), "--epochs=1", "--steps_per_epoch=4")
+    for name in ("standard.json", "robust.json", "export/1/saved_model.pb"):
+        assert (tmp_path / name).is_file()
+    assert "attack         standard    robust" in done.stdout
+    assert sys.version_info[:2] == (3, 11)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
