@@ -1,22 +1,16 @@
 """Every flag, defined once, read once, handed on as the frozen dataclasses of plans.py.
 
-    if __name__ == "__main__":
-        config.run(main)                  # parses; bad input is one sentence and exit status 2
+    plan = config.train()                 # what the flags say, checked
 
-    def main():
-        plan = config.train()             # what the flags say, checked
-
-Flags whose default is by data set are filled in from BY_DATASET below.
+Flags whose default is by data set are filled in from defaults.py.
 """
 
-import os
 import pathlib
-import sys
-from collections.abc import Callable
 
-from absl import app, flags, logging
+from absl import flags
 
-from robust_tf import flag_types
+from robust_tf import flag_types, flagfile
+from robust_tf.defaults import BY_DATASET
 from robust_tf.errors import InputError
 from robust_tf.plans import Attack, Data, Evaluate, Export, Network, Optimizer, Train
 
@@ -24,23 +18,8 @@ FLAGS = flags.FLAGS
 
 
 _PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
-_DATASETS = (
-    "digits",
-    "mnist",
-    "fashion_mnist",
-    "cifar10",
-    "cifar100",
-    "svhn",
-    "stl10",
-    "caltech101",
-    "caltech256",
-    "folder",
-    "lmdb",
-    "fake",
-)
-
 # Data
-flag_types.choice("dataset", "digits", _DATASETS, "what to train on and to evaluate on")
+flag_types.choice("dataset", "digits", tuple(BY_DATASET), "what to train on and to evaluate on")
 flag_types.name(
     "data_dir", None, "folder with the data sets in their official layout or as NAME.npz"
 )
@@ -115,7 +94,7 @@ flag_types.switch("nesterov", False, "Nesterov's momentum")
 flag_types.choice(
     "schedule", "cosine", ("piecewise", "cosine", "constant"), "course of the learning rate"
 )
-flags.DEFINE_list("lr_drops", [], "epochs after which piecewise lowers the rate, as in 100,150")
+flag_types.counts("lr_drops", "epochs after which piecewise lowers the rate, as in 100,150")
 flag_types.number("lr_drop_factor", 0.1, "what piecewise multiplies the rate by", high=1)
 flag_types.number("warmup_epochs", 0.0, "epochs of linear warm-up")
 flag_types.number("warmup_from", 0.0, "learning rate at the start of the warm-up")
@@ -149,37 +128,8 @@ flag_types.choice(
 flag_types.name("output", None, "JSON file of the result (RUN_DIR/results/EPS.json)")
 
 
-def _drops(values) -> bool:
-    return all(v.strip().isdigit() for v in values)
-
-
-flags.register_validator("lr_drops", _drops, message="expected epochs, as in 100,150")
-
-# What a flag is by data set, where it is not given. The network, epochs and rates are what trains
-# in minutes on two cores; the papers' own figures are in flags/.
-_DIGITS = dict(eps=0.2, network="wrn-10-1", epochs=30, batch_size=64, lr=0.1, holdout=0.1)
-_MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, holdout=0.02)
-_MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", lr=0.001, weight_decay=0.0)
-_SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
-_LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, lr=0.05, holdout=0.05)
-BY_DATASET = {
-    "digits": _DIGITS,
-    "mnist": _MNIST,
-    "fashion_mnist": {**_MNIST, "eps": 0.1},
-    "cifar10": _SMALL,
-    "cifar100": _SMALL,
-    "svhn": {**_SMALL, "lr": 0.05},
-    "stl10": {**_SMALL, "batch_size": 32, "lr": 0.05, "holdout": 0.1},
-    "caltech101": _LARGE,
-    "caltech256": _LARGE,
-    "folder": _LARGE,
-    "lmdb": _LARGE,
-    "fake": {**_DIGITS, "eps": 8 / 255, "epochs": 2, "holdout": 0.1},
-}
 _WEIGHT_DECAY = 5e-4
 
-# Where a run is and how its data are read may differ when it is resumed; nothing else may.
-_FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir", "model", "output"}
 # What evaluate and export take from the flags of the run that they are pointed at.
 _OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eps", "seed")
 
@@ -203,45 +153,42 @@ def train() -> Train:
             f"--accumulate={FLAGS.accumulate} cannot be used with --sync_bn: the statistics of a "
             "whole batch cannot be had from its parts; leave one of the two out."
         )
+    if FLAGS.schedule == "piecewise" and not FLAGS.lr_drops:
+        raise InputError("--schedule=piecewise needs --lr_drops; expected epochs, as in 100,150.")
     return Train(
         data=_data(),
-        network=Network(
-            FLAGS.network,
-            FLAGS.stem,
-            FLAGS.activation,
-            FLAGS.head,
-            FLAGS.sync_bn,
-            FLAGS.precision,
-        ),
+        network=_read(Network, "network", "stem", "activation", "head", "sync_bn", "precision"),
         norm=FLAGS.norm,
         eps=FLAGS.eps,
-        attack=Attack(
-            FLAGS.attack_steps,
-            FLAGS.attack_step_size,
-            FLAGS.attack_loss,
-            FLAGS.kappa,
-            FLAGS.attack_target,
-            FLAGS.attack_random_start,
-            FLAGS.attack_clean_start,
-            FLAGS.attack_momentum,
-            FLAGS.attack_restarts,
-            FLAGS.attack_warmup_epochs,
-            FLAGS.attack_bn,
-            FLAGS.attack_precision,
-            FLAGS.xla,
+        attack=_read(
+            Attack,
+            "attack_steps",
+            "attack_step_size",
+            "attack_loss",
+            "kappa",
+            "attack_target",
+            "attack_random_start",
+            "attack_clean_start",
+            "attack_momentum",
+            "attack_restarts",
+            "attack_warmup_epochs",
+            "attack_bn",
+            "attack_precision",
+            "xla",
         ),
-        optimizer=Optimizer(
-            FLAGS.optimizer,
-            FLAGS.lr,
-            FLAGS.momentum,
-            FLAGS.nesterov,
-            FLAGS.schedule,
-            tuple(int(d) for d in FLAGS.lr_drops),
-            FLAGS.lr_drop_factor,
-            FLAGS.warmup_epochs,
-            FLAGS.warmup_from,
-            FLAGS.clip_norm,
-            FLAGS.ema,
+        optimizer=_read(
+            Optimizer,
+            "optimizer",
+            "lr",
+            "momentum",
+            "nesterov",
+            "schedule",
+            "lr_drops",
+            "lr_drop_factor",
+            "warmup_epochs",
+            "warmup_from",
+            "clip_norm",
+            "ema",
         ),
         method=FLAGS.method,
         epochs=FLAGS.epochs,
@@ -286,62 +233,6 @@ def export() -> Export:
     return Export(model, pathlib.Path(FLAGS.export_dir))
 
 
-def save(run_dir: pathlib.Path) -> None:
-    """Writes flags.cfg, what this run uses, so that --flagfile reads it back.
-
-    A run that is resumed must be the same run: other flags than the saved ones are refused.
-    """
-    path = run_dir / "flags.cfg"
-    lines = sorted(_line(flag) for flag in _ours() if flag.value is not None)
-    if path.exists():
-        _refuse_changes(path, lines)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".writing")
-    temporary.write_text("\n".join(lines) + "\n")
-    os.replace(temporary, path)
-
-
-def run(main: Callable[[], None]) -> None:
-    """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
-    flags.adopt_module_key_flags(sys.modules[__name__])
-
-    def guarded(argv):
-        del argv
-        if not FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)
-        try:
-            main()
-        except InputError as error:
-            _refuse(str(error))
-        except FloatingPointError as error:
-            print(error, file=sys.stderr)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            print("Interrupted; the same command goes on from here.", file=sys.stderr)
-            sys.exit(130)
-
-    app.run(guarded, flags_parser=_parse)
-
-
-def _parse(argv: list[str]) -> list[str]:
-    try:
-        rest = FLAGS(argv)
-    except flags.Error as error:
-        _refuse(" ".join(str(error).split()))
-    if len(rest) > 1:
-        _refuse(f"{rest[1]!r} is left over; every setting is a flag, as in --dataset=mnist.")
-    return rest
-
-
-def _refuse(sentence: str) -> None:
-    print(f"robust_tf: {sentence}", file=sys.stderr)
-    sys.exit(2)
-
-
-def _ours() -> list[flags.Flag]:
-    return FLAGS.flags_by_module_dict()[__name__]
-
-
 def _fill(values: dict) -> None:
     """Gives flags that nobody set the value they have in this setting."""
     for name, value in values.items():
@@ -349,16 +240,22 @@ def _fill(values: dict) -> None:
             FLAGS[name].value = value
 
 
+def _read(plan: type, *names: str):
+    """A plan whose fields are the values of these flags, in order."""
+    return plan(*(FLAGS[name].value for name in names))
+
+
 def _data() -> Data:
-    return Data(
-        FLAGS.dataset,
-        FLAGS.data_dir,
-        FLAGS.image_size,
-        FLAGS.channels,
-        FLAGS.examples,
-        FLAGS.augment,
-        FLAGS.data_processes,
-        FLAGS.holdout,
+    return _read(
+        Data,
+        "dataset",
+        "data_dir",
+        "image_size",
+        "channels",
+        "examples",
+        "augment",
+        "data_processes",
+        "holdout",
     )
 
 
@@ -378,27 +275,6 @@ def _model() -> pathlib.Path:
 
 def _adopt(path: pathlib.Path) -> None:
     """Takes from a run's flags what the command line leaves open."""
-    for name, value in _pairs(path.read_text().splitlines()).items():
+    for name, value in flagfile.read(path).items():
         if name in _OF_THE_RUN and not FLAGS[name].present:
             FLAGS[name].parse(value)
-
-
-def _line(flag: flags.Flag) -> str:
-    if isinstance(flag.value, bool):
-        return f"--{flag.name}={str(flag.value).lower()}"
-    return flag.serialize()
-
-
-def _pairs(lines: list[str]) -> dict[str, str]:
-    split = (line.removeprefix("--").partition("=") for line in lines)
-    return {name: value for name, _, value in split}
-
-
-def _refuse_changes(path: pathlib.Path, lines: list[str]) -> None:
-    now, before = _pairs(lines), _pairs(path.read_text().splitlines())
-    for name in sorted((now.keys() | before.keys()) - _FREE_ON_RESUME):
-        if now.get(name) != before.get(name):
-            raise InputError(
-                f"{path.parent} was begun with --{name}={before.get(name, '')} and cannot be "
-                f"resumed with --{name}={now.get(name, '')}; use that value or another --run_dir."
-            )

@@ -3,7 +3,7 @@
 Writes a result (JSON) and prints its table; the same command again goes on where it was stopped.
 """
 
-from robust_tf import config, quiet
+from robust_tf import command_line, config, quiet
 
 
 def main() -> None:
@@ -16,4 +16,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    config.run(main)
+    command_line.run(main)

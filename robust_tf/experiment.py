@@ -8,8 +8,8 @@ import tensorflow as tf
 from robust_tf import (
     backup,
     callbacks,
-    config,
     distribute,
+    flagfile,
     losses,
     networks,
     optim,
@@ -44,7 +44,7 @@ def train(plan: plans.Train) -> None:
         tf.config.experimental.enable_op_determinism()
     chief = distribute.is_chief(strategy)
     if chief:
-        config.save(plan.run_dir)
+        flagfile.save(plan.run_dir)
     train_set, val_set = holdout(_load(plan.data, "train"), plan.data.holdout, plan.seed)
     steps = plan.steps_per_epoch or max(1, len(train_set) // plan.batch_size)
     if chief:

@@ -41,6 +41,21 @@ class _CountParser(flags.IntegerParser):
             raise ValueError(self.expected) from None
 
 
+class _CountsParser(flags.ArgumentParser):
+    """Whole numbers with commas between them."""
+
+    def parse(self, argument):
+        try:
+            return tuple(int(part) for part in argument.split(",") if argument)
+        except ValueError:
+            raise ValueError("expected whole numbers, as in 100,150") from None
+
+
+class _CountsSerializer(flags.ArgumentSerializer):
+    def serialize(self, value):
+        return ",".join(str(number) for number in value)
+
+
 class _SwitchParser(flags.BooleanParser):
     """True or false; absl's own message is a tuple."""
 
@@ -66,6 +81,16 @@ def count(name: str, default, text: str, *, low: int = 0):
     serializer = flags.ArgumentSerializer()
     flags.DEFINE(_CountParser(expected), name, default, text, serializer=serializer)
     flags.register_validator(name, lambda v: v is None or v >= low, message=expected)
+
+
+def counts(name: str, text: str):
+    """A flag for ascending whole numbers, none of them unless given."""
+    flags.DEFINE(_CountsParser(), name, "", text, serializer=_CountsSerializer())
+    flags.register_validator(
+        name,
+        lambda v: min(v, default=1) > 0 and list(v) == sorted(set(v)),
+        message="expected ascending whole numbers, as in 100,150",
+    )
 
 
 def switch(name: str, default: bool, text: str):

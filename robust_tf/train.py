@@ -4,7 +4,7 @@ Writes a run directory; the same command again resumes it. With --export_dir the
 exported at the end.
 """
 
-from robust_tf import config, quiet
+from robust_tf import command_line, config, quiet
 
 
 def main() -> None:
@@ -18,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    config.run(main)
+    command_line.run(main)

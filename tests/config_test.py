@@ -9,15 +9,17 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TRAIN = """
-from robust_tf import config
+from robust_tf import command_line, config, flagfile
 def main():
     plan = config.train()
     {then}
-config.run(main)
+command_line.run(main)
 """
 SHOW = TRAIN.format(then="print(plan)")
-SAVE = TRAIN.format(then="config.save(plan.run_dir); print(plan)")
-EVALUATE = "from robust_tf import config\nconfig.run(lambda: print(config.evaluate()))"
+SAVE = TRAIN.format(then="flagfile.save(plan.run_dir); print(plan)")
+EVALUATE = (
+    "from robust_tf import command_line, config\ncommand_line.run(lambda: print(config.evaluate()))"
+)
 
 
 def _python(program: str, *arguments, cwd=None) -> subprocess.CompletedProcess:
@@ -41,7 +43,7 @@ def _refusal(program: str, *arguments, cwd=None) -> str:
 
 
 def test_flags_are_read_without_tensorflow():
-    program = "import sys\nfrom robust_tf import config\nprint(*sys.modules, sep='\\n')"
+    program = "import sys\nfrom robust_tf import command_line\nprint(*sys.modules, sep='\\n')"
     loaded = _plan(program).split()
     assert "robust_tf.config" in loaded
     assert not {"tensorflow", "keras", "numpy"} & set(loaded)
@@ -69,7 +71,7 @@ def test_a_number_may_be_a_fraction(given, expected):
         (["--epochs=1.5"], "--epochs=1.5: expected a whole number, at least 1"),
         (["--epochs=0"], "--epochs=0: expected a whole number, at least 1"),
         (["--sync_bn=maybe"], "--sync_bn=maybe: expected true or false"),
-        (["--lr_drops=5,x"], ": expected epochs, as in 100,150"),
+        (["--lr_drops=5,x"], ": expected whole numbers, as in 100,150"),
         (["--dataset=mnst"], "--dataset=mnst is unknown; did you mean mnist?"),
         (["--norm=banana"], "--norm=banana is unknown; expected one of Linf, L2."),
         (["--run_dir="], "--run_dir=: expected text, not an empty string"),
@@ -174,11 +176,11 @@ def test_evaluation_needs_a_model(arguments, sentence, tmp_path):
 )
 def test_how_a_command_ends(raised, status, line):
     program = f"""
-from robust_tf import config
+from robust_tf import command_line, config
 from robust_tf.errors import InputError
 def main():
     raise {raised}
-config.run(main)
+command_line.run(main)
 """
     done = _python(program)
     assert (done.returncode, done.stderr) == (status, line)

@@ -10,23 +10,24 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # A room may import the rooms of the layers below its own.
 LAYERS = (
     {"train", "evaluate", "export", "predict", "serve", "report"},
-    {"experiment"},
+    {"experiment", "command_line"},
     {"methods", "callbacks", "evaluation", "serving", "data"},
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
-    {"draws", "plans", "flag_types"},
+    {"draws", "plans", "flag_types", "flagfile", "defaults"},
     {"interop", "errors", "quiet"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside the layers: the flags, which only a command and the experiment know.
-READS_FLAGS = {*LAYERS[0], *LAYERS[1]}
-CONFIG_READS = {"flag_types", "plans", "errors"}
+READS_FLAGS = {*LAYERS[0], *LAYERS[1], "command_line"}
+CONFIG_READS = {"flag_types", "flagfile", "plans", "errors", "defaults"}
 # Decoding is the same in serving as in evaluation.
 SIDEWAYS = {("serving", "robust_tf.data.decode")}
 STRANGERS = {"data", "networks", "attacks"}
-ABSL_FLAGS = {"config", "flag_types"}
+ABSL_FLAGS = {"config", "flag_types", "flagfile", "command_line"}
 # What trains, attacks or serves is TensorFlow; these are plain Keras, or answer before it loads.
-WITHOUT_TENSORFLOW = {"networks", "layers", "config", "flag_types", "plans", "errors", "quiet"}
+WITHOUT_TENSORFLOW = {"networks", "layers", "plans", "errors", "quiet", "defaults", "config"}
+WITHOUT_TENSORFLOW |= {"command_line", "flagfile", "flag_types"}
 
 
 def _imports(source: str) -> set[str]:

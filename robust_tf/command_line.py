@@ -1,0 +1,52 @@
+"""Runs a command: flags are parsed, and bad input becomes one sentence and exit status 2.
+
+if __name__ == "__main__":
+    command_line.run(main)
+"""
+
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+from robust_tf import config
+from robust_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
+    flags.adopt_module_key_flags(config)
+
+    def guarded(argv):
+        del argv
+        if not FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
+        try:
+            main()
+        except InputError as error:
+            _refuse(str(error))
+        except FloatingPointError as error:
+            print(error, file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print("Interrupted; the same command goes on from here.", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        rest = FLAGS(argv)
+    except flags.Error as error:
+        _refuse(" ".join(str(error).split()))
+    if len(rest) > 1:
+        _refuse(f"{rest[1]!r} is left over; every setting is a flag, as in --dataset=mnist.")
+    return rest
+
+
+def _refuse(sentence: str) -> None:
+    print(f"robust_tf: {sentence}", file=sys.stderr)
+    sys.exit(2)

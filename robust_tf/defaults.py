@@ -1,0 +1,25 @@
+"""What a flag is where nobody gives it, by data set.
+
+The networks, epochs and rates are those that train in minutes, or hours, on a small machine; the
+recipes of the papers are in flags/.
+"""
+
+_DIGITS = dict(eps=0.2, network="wrn-10-1", epochs=30, batch_size=64, lr=0.1, holdout=0.1)
+_MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, holdout=0.02)
+_MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", lr=0.001, weight_decay=0.0)
+_SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
+_LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, lr=0.05, holdout=0.05)
+BY_DATASET = {
+    "digits": _DIGITS,
+    "mnist": _MNIST,
+    "fashion_mnist": {**_MNIST, "eps": 0.1},
+    "cifar10": _SMALL,
+    "cifar100": _SMALL,
+    "svhn": {**_SMALL, "lr": 0.05},
+    "stl10": {**_SMALL, "batch_size": 32, "lr": 0.05, "holdout": 0.1},
+    "caltech101": _LARGE,
+    "caltech256": _LARGE,
+    "folder": _LARGE,
+    "lmdb": _LARGE,
+    "fake": {**_DIGITS, "eps": 8 / 255, "epochs": 2, "holdout": 0.1},
+}
