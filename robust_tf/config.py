@@ -10,7 +10,7 @@ import pathlib
 from absl import flags
 
 from robust_tf import flag_types, flagfile
-from robust_tf.defaults import BY_DATASET
+from robust_tf.defaults import ADAM_LR, BY_DATASET, OTHERWISE
 from robust_tf.errors import InputError
 from robust_tf.plans import Attack, Data, Evaluate, Export, Network, Optimizer, Train
 
@@ -128,25 +128,19 @@ flag_types.choice(
 flag_types.name("output", None, "JSON file of the result (RUN_DIR/results/EPS.json)")
 
 
-_WEIGHT_DECAY = 5e-4
-
 # What evaluate and export take from the flags of the run that they are pointed at.
 _OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eps", "seed")
 
 
 def train() -> Train:
     """What the flags say of a training run."""
-    _fill(BY_DATASET[FLAGS.dataset])
-    _fill(
-        {
-            "attack_warmup_epochs": 0.0,
-            "optimizer": "sgd",
-            "weight_decay": _WEIGHT_DECAY,
-            "attack_precision": FLAGS.precision,
-        }
-    )
+    defaults = OTHERWISE | BY_DATASET[FLAGS.dataset]
+    _fill({"optimizer": defaults["optimizer"]})
+    if FLAGS.optimizer == "adam":
+        _fill({"lr": ADAM_LR})
+    _fill(defaults)
+    _fill({"attack_precision": FLAGS.precision})
     _fill({"val_attack": "clean" if FLAGS.method == "standard" else "pgd-10"})
-    _fill({"export_dir": "none"})
     _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
     if FLAGS.sync_bn and FLAGS.accumulate > 1:
         raise InputError(

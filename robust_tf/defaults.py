@@ -6,9 +6,9 @@ recipes of the papers are in flags/.
 
 _DIGITS = dict(eps=0.2, network="wrn-10-1", epochs=30, batch_size=64, lr=0.1, holdout=0.1)
 _MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, holdout=0.02)
-_MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", lr=0.001, weight_decay=0.0)
+_MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", weight_decay=0.0)
 _SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
-_LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, lr=0.05, holdout=0.05)
+_LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, holdout=0.05)
 BY_DATASET = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -23,3 +23,9 @@ BY_DATASET = {
     "lmdb": _LARGE,
     "fake": {**_DIGITS, "eps": 8 / 255, "epochs": 2, "holdout": 0.1},
 }
+
+# Of sets that do not say otherwise; the rates here and above are sgd's.
+OTHERWISE = dict(
+    attack_warmup_epochs=0.0, export_dir="none", lr=0.05, optimizer="sgd", weight_decay=5e-4
+)
+ADAM_LR = 0.001
