@@ -78,11 +78,19 @@ class NaNStop(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the loss."""
-        if math.isfinite(logs["loss"]):
+        self._check(logs["loss"], f"The loss is {logs['loss']} at", batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at what the epoch's last update left, before that is saved as good."""
+        value = logs["val_loss"]
+        self._check(value, f"The validation loss is {value} after", self.params["steps"])
+
+    def _check(self, value, what, step):
+        if math.isfinite(value):
             return
         good = f"the last good checkpoint is {self.last}" if self.last.exists() else "none is saved"
         raise FloatingPointError(
-            f"The loss is {logs['loss']} at epoch {self.epoch + 1}, step {batch + 1}; {good}. "
+            f"{what} epoch {self.epoch + 1}, step {step}; {good}. "
             "A lower --lr, a --warmup_epochs or a --clip_norm may help."
         )
 
@@ -190,8 +198,10 @@ def trim_history(path: pathlib.Path, epochs: int) -> None:
     if not path.exists():
         return
     with open(path, newline="") as file:
-        header, *rows = csv.reader(file)
+        rows = list(csv.reader(file))
     temporary = path.with_suffix(".writing")
     with open(temporary, "w", newline="") as file:
-        csv.writer(file).writerows([header, *(row for row in rows if int(row[0]) < epochs)])
+        # A run that ended within its first epoch has left no header either.
+        finished = [row for row in rows[1:] if int(row[0]) < epochs]
+        csv.writer(file).writerows([*rows[:1], *finished])
     os.replace(temporary, path)

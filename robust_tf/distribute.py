@@ -6,6 +6,7 @@ workers' connections are made then.
 
 import json
 import os
+import shutil
 import signal
 
 import tensorflow as tf
@@ -19,9 +20,8 @@ def strategy() -> tf.distribute.Strategy:
     if "TF_CONFIG" in os.environ:
         _check_tf_config(os.environ["TF_CONFIG"])
         made = tf.distribute.MultiWorkerMirroredStrategy()
-    elif int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ:
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
-        made = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "SLURM_PROCID" in os.environ:
+        made = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_slurm_workers())
     elif len(tf.config.list_physical_devices("GPU")) > 1:
         made = tf.distribute.MirroredStrategy()
     else:
@@ -53,13 +53,31 @@ def worker_count(of: tf.distribute.Strategy) -> int:
     return sum(resolver.cluster_spec().num_tasks(job) for job in resolver.cluster_spec().jobs)
 
 
+def _slurm_workers() -> tf.distribute.cluster_resolver.ClusterResolver:
+    """Slurm's tasks as workers, each with its share of its node's GPUs."""
+    resolvers = tf.distribute.cluster_resolver
+    if shutil.which("nvidia-smi"):
+        return resolvers.SlurmClusterResolver()
+    # It fails on a node without GPUs: it is told of some, and asked for the workers alone.
+    tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
+    slurm = resolvers.SlurmClusterResolver(gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False)
+    workers = slurm.cluster_spec()
+    task_type, task_id = slurm.get_task_info()
+    return resolvers.SimpleClusterResolver(
+        workers, task_type=task_type, task_id=task_id, rpc_layer="grpc"
+    )
+
+
 def _check_tf_config(text: str) -> None:
     try:
         config = json.loads(text)
-        config["cluster"][config["task"]["type"]][config["task"]["index"]]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+        task = config["task"]
+        valid = task["index"] in range(len(config["cluster"][task["type"]]))
+    except (ValueError, KeyError, TypeError):
+        valid = False
+    if not valid:
         raise InputError(
             "TF_CONFIG must be JSON with a cluster and a task of it, as in "
             '{"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}, '
             f"got {text!r}."
-        ) from error
+        )

@@ -52,10 +52,11 @@ def train(plan: plans.Train) -> None:
     with strategy.scope():
         method = build_method(plan, train_set.image_shape, len(train_set.class_names), steps)
     progress = backup.restore(plan.run_dir, method)
-    if progress.epochs < plan.epochs:
+    finished = progress.epochs >= plan.epochs
+    if not finished:
         _fit(plan, method, strategy, train_set, val_set, steps, progress)
     if chief:
-        _finish(plan, train_set.class_names)
+        _finish(plan, train_set.class_names, exported=finished)
 
 
 def build_method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
@@ -268,10 +269,10 @@ def _callbacks(plan, strategy, val_set, begun) -> list[keras.callbacks.Callback]
     ]
 
 
-def _finish(plan: plans.Train, class_names: tuple[str, ...]) -> None:
-    """Exports where that was asked for, and says where everything is."""
+def _finish(plan: plans.Train, class_names: tuple[str, ...], exported: bool) -> None:
+    """Exports where that was asked for and is not done, and says where everything is."""
     print(f"Run written to {plan.run_dir} (checkpoints/best.keras, history.csv, tb/)")
-    if plan.export_dir is not None:
+    if plan.export_dir is not None and not (exported and plan.export_dir.exists()):
         network = networks.load(plan.run_dir, dtype="float32")
         print(f"Exported to {export(network, plan.export_dir, class_names=class_names)}")
 

@@ -1,8 +1,9 @@
 """Tests of robust_tf.progress: on a real terminal, and in a log."""
 
+import contextlib
 import os
-import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,14 +28,14 @@ def test_durations_by_hand(seconds, text):
     assert progress.duration(seconds) == text
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    """Standard output on a terminal; gives the end where a person sits."""
-    seen, screen = os.openpty()
-    with os.fdopen(screen, "w") as stdout:
-        monkeypatch.setattr(sys, "stdout", stdout)
-        yield seen
-    os.close(seen)
+@contextlib.contextmanager
+def _terminal() -> Iterator[int]:
+    """Within it, standard output is a terminal; gives the end where a person reads."""
+    reader, screen = os.openpty()
+    os.set_blocking(reader, False)
+    with os.fdopen(screen, "w") as stdout, contextlib.redirect_stdout(stdout):
+        yield reader
+    os.close(reader)
 
 
 @pytest.fixture
@@ -45,15 +46,16 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_terminal_line_is_rewritten_until_one_stays(terminal):
-    line = progress.Line()
-    line.show("1 of 2, slow")
-    line.show("2 of 2")
-    line.keep("done")
-    line.show("next")
-    # \033[K clears what a longer text left; the terminal itself makes \r\n of the end of a line.
-    expected = b"\033[K1 of 2, slow\r\033[K2 of 2\r\033[Kdone\r\n\033[Knext\r"
-    assert os.read(terminal, 1000) == expected
+def test_a_terminal_line_is_rewritten_until_one_stays():
+    with _terminal() as reader:
+        line = progress.Line()
+        line.show("1 of 2, slow")
+        line.show("2 of 2")
+        line.keep("done")
+        line.show("next")
+        # \033[K clears what a longer text left; the terminal itself ends a line with \r\n.
+        expected = b"\033[K1 of 2, slow\r\033[K2 of 2\r\033[Kdone\r\n\033[Knext\r"
+        assert os.read(reader, 1000) == expected
 
 
 def test_a_log_has_a_line_each_and_no_control_characters(capsys):
@@ -69,11 +71,12 @@ def _due(line: progress.Line, clock: list[float], seconds: float) -> bool:
     return line.due()
 
 
-def test_a_terminal_is_told_twice_a_second(terminal, clock):
-    line = progress.Line()
-    assert [_due(line, clock, s) for s in (0.25, 0.125, 0.125)] == [False, False, True]
-    line.show("again")
-    assert [_due(line, clock, s) for s in (0.25, 0.25)] == [False, True]
+def test_a_terminal_is_told_twice_a_second(clock):
+    with _terminal():
+        line = progress.Line()
+        assert [_due(line, clock, s) for s in (0.25, 0.125, 0.125)] == [False, False, True]
+        line.show("again")
+        assert [_due(line, clock, s) for s in (0.25, 0.25)] == [False, True]
 
 
 def test_a_log_is_told_every_so_many_seconds(clock):

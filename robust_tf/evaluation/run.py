@@ -47,8 +47,7 @@ def run(
       seed: of all random draws.
       about: what the result says of the model and its data.
     """
-    clean = PGD(threat, steps=0, aim=next(iter(attacks.values())).aim)
-    attacks = {"clean": clean, **attacks}
+    attacks = {"clean": PGD(threat, steps=0), **attacks}
     parameters = {name: hyperparameters(attack) for name, attack in attacks.items()}
     about = {**about, "threat": {"norm": threat.norm, "eps": threat.epsilon}, "seed": seed}
     state = State(output, {**about, "examples": examples, "attacks": parameters})
@@ -73,8 +72,8 @@ def _run_attack(name, attack, victim, batches, examples, seed, state) -> None:
     begun, before = time.monotonic(), outcome["position"]
     for x, label, index in rest:
         started = time.monotonic()
-        right, hit, distance = (value.numpy() for value in step(x, label, index))
-        _check(name, attack.threat, distance)
+        right, hit, distance, beyond = (value.numpy() for value in step(x, label, index))
+        _check(name, attack.threat, distance, beyond)
         outcome["right"] += right.tolist()
         outcome["hit"] += hit.tolist()
         outcome["position"] = int(index[-1]) + 1
@@ -94,7 +93,8 @@ def _run_attack(name, attack, victim, batches, examples, seed, state) -> None:
 
 
 def _step(attack: PGD, victim: Victim, seed: int, signature):
-    """The graph of one batch: right or not, target hit or not, distance from the original."""
+    """The graph of one batch: right or not, target hit or not, and how far the attack went."""
+    threat = attack.threat
 
     @tf.function(input_signature=signature, autograph=False)
     def step(x, label, index):
@@ -107,17 +107,23 @@ def _step(attack: PGD, victim: Victim, seed: int, signature):
         hit = predicted != label
         if attack.aim.targeted:
             hit = predicted == attack.goal(victim, x, label, seeds)
-        return predicted == label, hit, attack.threat.distance(x_adv, x)
+        beyond = tf.maximum(threat.low - x_adv, x_adv - threat.high)
+        return predicted == label, hit, threat.distance(x_adv, x), beyond
 
     return step
 
 
-def _check(name: str, threat: Threat, distance: np.ndarray) -> None:
+def _check(name: str, threat: Threat, distance: np.ndarray, beyond: np.ndarray) -> None:
     """An attack that cheats, or makes a NaN, is a bug and not a result."""
     if not np.all(distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING):
         raise ValueError(
             f"{name} left the threat model: {threat.norm} distance {np.max(distance)} "
             f"with epsilon {threat.epsilon}."
+        )
+    if not np.all(beyond <= ROUNDING):
+        raise ValueError(
+            f"{name} left the threat model: a pixel is {np.max(beyond)} beyond "
+            f"{threat.low} to {threat.high}."
         )
 
 

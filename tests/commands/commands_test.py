@@ -10,13 +10,14 @@ import pytest
 
 from tests.commands.running import ROOT, TINY, command, environment, run
 
+SHORT = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
+
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
     """A short training with all that it writes, exported at its end."""
     folder = tmp_path_factory.mktemp("run")
-    flags = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
-    done = run(*command("train", *TINY, *flags, f"--run_dir={folder}", f"--export_dir={folder}/e"))
+    done = run(*command("train", *TINY, *SHORT, f"--run_dir={folder}", f"--export_dir={folder}/e"))
     assert "epoch 2/2  step 8/8" in done.stdout and "images/s" in done.stdout
     assert f"Exported to {folder}/e/1" in done.stdout
     assert "Traceback" not in done.stderr
@@ -32,6 +33,13 @@ def test_a_run_directory_has_its_shape(run_dir):
     assert list((run_dir / "tb").rglob("events.out.tfevents.*"))
     header = (run_dir / "history.csv").read_text().splitlines()[0].split(",")
     assert {"epoch", "loss", "adv_accuracy", "val_accuracy", "val_adv_accuracy"} <= set(header)
+
+
+def test_a_finished_run_is_left_alone(run_dir):
+    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.keras")}
+    run(*command("train", *TINY, *SHORT, f"--run_dir={run_dir}", f"--export_dir={run_dir}/e"))
+    assert before == {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.keras")}
+    assert [path.name for path in (run_dir / "e").iterdir()] == ["1"]
 
 
 def test_evaluate_takes_the_runs_data_and_threat(run_dir):

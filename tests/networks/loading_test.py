@@ -32,6 +32,37 @@ def test_round_trip(name, options, tmp_path, monkeypatch):
     assert [w.path for w in again.weights] == [w.path for w in network.weights]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("mixed_bfloat16", 0.05), ("float64", 1e-5), ("float32", 0)]
+)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cnn-small", {"head": "tanh"}),
+        ("wrn-8-2", {"activation": "leaky_relu", "sync_bn": True}),
+        ("resnext-50-32x4d", {}),
+    ],
+)
+def test_any_precision_loads_as_float32(name, options, dtype, tolerance, tmp_path, monkeypatch):
+    tiny = resnet.ResNet((1,), groups=32, group_width=4)
+    monkeypatch.setitem(resnet.RESNETS, "resnext-50-32x4d", tiny)
+    network = networks.build(name, SHAPE, 10, dtype=dtype, **options)
+    # A fresh network's last gammas are 0: drawn weights, so that every layer counts.
+    rng = np.random.default_rng(1)
+    network.set_weights([w + rng.uniform(-0.1, 0.1, w.shape) for w in network.get_weights()])
+    network.save(tmp_path / "network.keras")
+    again = networks.load(tmp_path / "network.keras", dtype="float32")
+    assert {layer.compute_dtype for layer in again.layers} == {"float32"}
+    assert {w.dtype for w in again.weights} == {"float32"}
+    assert [layer.name for layer in again.layers] == [layer.name for layer in network.layers]
+    assert [w.path for w in again.weights] == [w.path for w in network.weights]
+    for got, was in zip(again.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, was.astype("float32"))
+    logits = network(X).numpy().astype("float64")
+    assert again(X).dtype == "float32" and np.ptp(logits) > 0.01
+    np.testing.assert_allclose(again(X), logits, rtol=0, atol=tolerance * np.abs(logits).max())
+
+
 def test_run_directory_gives_best_before_last(tmp_path):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()

@@ -1,0 +1,76 @@
+"""Tests of robust_tf.callbacks: the picture of an attack, and the event file it goes to."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from robust_tf import callbacks
+from tests import training
+
+RED, GREEN = (214, 39, 40), (44, 160, 44)
+
+
+def _height(picture: np.ndarray, color, tolerance: int = 1) -> float:
+    """Where a color lies, from 0 at the top to 1; it fails where there is (nearly) none."""
+    near = np.all(np.abs(picture.astype(int) - color) <= tolerance, axis=-1)
+    assert near.sum() > 5, f"no {color} in the picture"
+    return float(np.mean(np.nonzero(near)[0])) / len(picture)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_grid_shows_image_perturbation_and_attacked_image(channels):
+    x = np.full((5, 8, 8, channels), 0.2, np.float32)
+    x_adv = x.copy()
+    x_adv[:, :4] += 0.04
+    x_adv[:, 4:] -= 0.08
+    label, names = np.zeros(5, int), ("zero", "one")
+    picture = callbacks.attack_grid(x, x_adv, label, label, names)
+    assert picture.shape == (400, 600, 3) and picture.dtype == np.uint8
+    # 0.5 + 0.5 * 0.04 / 0.08 above and 0.5 - 0.5 below: the amplified perturbation.
+    image, above, below, lighter, darker = (
+        _height(picture, [round(255 * value)] * 3, tolerance=2)
+        for value in (0.2, 0.75, 0.0, 0.24, 0.12)
+    )
+    assert 0 < image < 1 / 3 < above < below < 2 / 3 < lighter < darker < 1
+
+
+def test_the_grid_marks_what_is_wrong_in_red_and_right_in_green():
+    x, label = np.full((2, 8, 8, 1), 0.5, np.float32), np.array([0, 1])
+    names = ("zero", "one")
+    right, wrong, mixed = (
+        callbacks.attack_grid(x, x, label, np.array(said), names)
+        for said in ([0, 1], [1, 0], [0, 0])
+    )
+    for picture, color in ((right, GREEN), (mixed, GREEN), (wrong, RED), (mixed, RED)):
+        assert 0.5 < _height(picture, color, tolerance=40) < 1
+    for picture, color in ((right, RED), (wrong, GREEN)):
+        with pytest.raises(AssertionError):
+            _height(picture, color, tolerance=40)
+
+
+def test_each_epochs_grid_can_be_read_back_from_the_event_file(tmp_path):
+    method, names = training.method(), ("zero", "one")
+    grid = callbacks.ImageGrid(tmp_path, training.BATCH, names)
+    grid.set_model(method)
+    grid.on_train_begin()
+    expected = []
+    for epoch in (0, 1):
+        x, label, _ = (part.numpy() for part in training.BATCH)
+        x_adv = method.attacked_for_validation(*training.BATCH).numpy()
+        predicted = np.argmax(method.network(x_adv), axis=-1)
+        expected.append(callbacks.attack_grid(x, x_adv, label, predicted, names))
+        grid.on_epoch_end(epoch)
+        for variable in method.trainable_variables:
+            variable.assign(-variable)
+    assert np.any(expected[0] != expected[1])
+    events = EventAccumulator(str(tmp_path)).Reload().Tensors("image, perturbation, attacked")
+    assert [event.step for event in events] == [0, 1]
+    for event, picture in zip(events, expected, strict=True):
+        width, height, png = event.tensor_proto.string_val
+        np.testing.assert_array_equal(tf.io.decode_png(png), picture)
+        assert (int(height), int(width)) == picture.shape[:2]
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -1,0 +1,182 @@
+"""Tests of robust_tf.evaluation.run: results computed by hand, and what makes no difference."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from robust_tf.attacks import PGD, fgsm, hyperparameters
+from robust_tf.attacks.aims import LEAST_LIKELY, MOST_CONFUSING
+from robust_tf.evaluation.run import run
+from robust_tf.threat import Threat
+from tests.evaluation.judging import (
+    ABOUT,
+    IMAGES,
+    LABELS,
+    POINT_LABELS,
+    POINT_VICTIM,
+    POINTS,
+    THREAT,
+    Shift,
+    batches,
+    judge_images,
+    judge_points,
+    timeless,
+)
+
+CLEAN = [True, True, True, True, False, True]
+
+
+def _row(result: dict, attack: str) -> tuple[list[bool], float, float]:
+    row = result["attacks"][attack]
+    return row["per_image"], row["accuracy"], row["success_rate"]
+
+
+def test_fgsm_by_hand(tmp_path):
+    result = judge_points({"fgsm": fgsm(THREAT)}, tmp_path / "result.json")
+    assert _row(result, "clean") == (CLEAN, 5 / 6, None)
+    # It turns the two that are within epsilon of 1/2, of five that were right.
+    standing = [True, False, False, True, False, True]
+    assert _row(result, "fgsm") == (standing, 3 / 6, 2 / 5)
+    assert (result["robust_accuracy"], result["smallest"]) == (3 / 6, "fgsm")
+
+
+def test_clean_is_judged_without_being_asked_for(tmp_path):
+    result = judge_points({}, tmp_path / "result.json")
+    assert _row(result, "clean") == (CLEAN, 5 / 6, None)
+    assert (result["robust_accuracy"], result["smallest"]) == (5 / 6, "clean")
+
+
+def test_robust_is_what_is_right_under_every_attack(tmp_path):
+    attacks = {
+        "up": Shift(THREAT, shift=0.09375),
+        "down": Shift(THREAT, shift=-0.125),
+        "still": PGD(THREAT, steps=0),
+    }
+    # Up turns the second image, down the third.
+    x = np.where(POINTS == 0.9375, 0.875, POINTS)
+    rest = batches(x, POINT_LABELS, 4)
+    path = tmp_path / "result.json"
+    result = run(POINT_VICTIM, rest, 6, attacks, threat=THREAT, output=path, seed=0, about=ABOUT)
+    assert _row(result, "up") == ([True, False, True, True, False, True], 4 / 6, 1 / 5)
+    assert _row(result, "down") == ([True, True, False, True, False, True], 4 / 6, 1 / 5)
+    assert _row(result, "still") == (CLEAN, 5 / 6, 0)
+    assert result["robust_accuracy"] == 3 / 6
+    assert result["smallest"] == "up"
+
+
+def test_a_targeted_attack_succeeds_where_its_target_is_hit(tmp_path):
+    aimed = {"near": fgsm(THREAT, aim=MOST_CONFUSING), "far": fgsm(THREAT, aim=LEAST_LIKELY)}
+    near, far = (
+        judge_points({name: attack}, tmp_path / f"{name}.json") for name, attack in aimed.items()
+    )
+    # Of all six: the fifth says its target without being attacked.
+    turned = [True, False, False, True, False, True]
+    assert _row(near, "near") == (turned, 3 / 6, 3 / 6)
+    # Class 2 is out of reach; the way to it leads down, which turns the third all the same.
+    assert _row(far, "far") == ([True, True, False, True, False, True], 4 / 6, 0)
+
+
+def test_a_network_that_is_never_right_leaves_nothing_to_succeed_at(tmp_path):
+    wrong = batches(POINTS, np.full(6, 2), 6)
+    path = tmp_path / "result.json"
+    result = run(
+        POINT_VICTIM, wrong, 6, {"f": fgsm(THREAT)}, threat=THREAT, output=path, seed=0, about=ABOUT
+    )
+    assert _row(result, "f") == ([False] * 6, 0, 0)
+
+
+def test_the_file_is_the_result_and_says_what_it_is_of(tmp_path, capsys):
+    path = tmp_path / "results" / "result.json"
+    attack = fgsm(THREAT)
+    result = judge_points({"fgsm": attack}, path)
+    assert json.loads(path.read_text()) == result
+    assert list(tmp_path.rglob("*.json")) == [path]
+    assert set(result) == {
+        *("model", "dataset", "examples", "threat", "attacks", "robust_accuracy"),
+        *("smallest", "seed", "versions", "dtype"),
+    }
+    assert (result["model"], result["dataset"]) == ("runs/one", "points")
+    assert (result["examples"], result["seed"], result["dtype"]) == (6, 0, "float32")
+    assert result["threat"] == {"norm": "Linf", "eps": 0.125}
+    assert result["versions"]["tensorflow"] == tf.__version__
+    assert list(result["attacks"]) == ["clean", "fgsm"]
+    row = result["attacks"]["fgsm"]
+    assert set(row) == {"accuracy", "success_rate", "hyperparameters", "seconds", "per_image"}
+    assert row["hyperparameters"] == hyperparameters(attack)
+    assert row["seconds"] > 0
+    shown = capsys.readouterr().out
+    assert "fgsm  6/6  accuracy 50.0%" in shown and str(path) in shown
+
+
+def test_batch_size_makes_no_difference(tmp_path):
+    one, seven = (
+        timeless(judge_images(batches(IMAGES, LABELS, size), tmp_path / f"{size}.json"))
+        for size in (1, 7)
+    )
+    assert one == seven
+    rates = [row["accuracy"] for row in one["attacks"].values()]
+    assert rates[0] > rates[1] > 0 and rates[0] > rates[2] > 0
+
+
+def test_the_seed_makes_a_difference(tmp_path):
+    rest = batches(IMAGES, LABELS, 30)
+    a, b = (judge_images(rest, tmp_path / "r.json", steps=1, seed=s) for s in (0, 1))
+    assert any(
+        a["attacks"][name]["per_image"] != b["attacks"][name]["per_image"]
+        for name in ("pgd", "restarts")
+    )
+
+
+@pytest.mark.parametrize(
+    ("norm", "shift", "sentence"),
+    [
+        ("Linf", 0.1875, "cheat left the threat model: Linf distance 0.1875 with epsilon 0.125"),
+        ("L2", -0.1875, "cheat left the threat model: L2 distance 0.1875 with epsilon 0.125"),
+        ("Linf", 0.125, "cheat left the threat model: a pixel is 0.0625 beyond 0.0 to 1.0"),
+        ("Linf", float("nan"), "cheat left the threat model"),
+        ("L2", float("nan"), "cheat left the threat model"),
+    ],
+)
+def test_an_attack_that_cheats_is_refused(norm, shift, sentence, tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text("an earlier result")
+    cheat = Shift(Threat(norm, 0.125), shift=shift)
+    with pytest.raises(ValueError, match=sentence):
+        judge_points({"cheat": cheat}, path)
+    assert path.read_text() == "an earlier result"
+
+
+def test_batches_are_made_one_at_a_time_as_they_are_needed(tmp_path):
+    made, ahead = [], []
+
+    def generate():
+        for i in range(40):
+            made.append(i)
+            yield np.full((1, 1, 1, 1), 0.25, np.float32), np.array([0]), np.array([i], np.int32)
+
+    def judged(x):
+        ahead.append(len(made))
+        return x
+
+    def victim(x, seed):
+        noted = tf.ensure_shape(tf.numpy_function(judged, [x], tf.float32), (None, 1, 1, 1))
+        return POINT_VICTIM(noted, seed)
+
+    signature = (
+        tf.TensorSpec((None, 1, 1, 1)),
+        tf.TensorSpec((None,), tf.int64),
+        tf.TensorSpec((None,), tf.int32),
+    )
+    data = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    clean = {"clean": PGD(THREAT, steps=0)}
+    path = tmp_path / "r.json"
+    run(victim, lambda _: data, 40, clean, threat=THREAT, output=path, seed=0, about=ABOUT)
+    # tf.data itself makes a batch or two ahead.
+    assert max(made_so_far - i for i, made_so_far in enumerate(ahead)) <= 3
+    assert len(ahead) == len(made) == 40
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

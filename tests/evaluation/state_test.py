@@ -1,0 +1,84 @@
+"""Tests of robust_tf.evaluation.state."""
+
+import json
+import time
+
+import pytest
+
+from robust_tf.evaluation.state import SAVE_EVERY_SECONDS, State, write_json
+from tests.full_disk import full_after
+
+SETTINGS = {"seed": 0, "attacks": {"pgd-20": {"steps": 20, "step_size": None}}}
+
+
+def _found(output) -> State:
+    """A state with something in it, on disk."""
+    state = State(output, SETTINGS)
+    state.of("pgd-20").update(right=[True, False], hit=[False, True], position=2, seconds=1.5)
+    state.save(force=True)
+    return state
+
+
+def test_round_trip(tmp_path):
+    output = tmp_path / "results" / "result.json"
+    _found(output)
+    again = State(output, json.loads(json.dumps(SETTINGS)))
+    expected = {"right": [True, False], "hit": [False, True], "position": 2, "seconds": 1.5}
+    assert again.of("pgd-20") == expected
+    assert again.of("fgsm") == {"right": [], "hit": [], "position": 0, "seconds": 0.0}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**SETTINGS, "seed": 1},
+        {**SETTINGS, "examples": 10},
+        {**SETTINGS, "attacks": {"pgd-20": {"steps": 20, "step_size": 0.1}}},
+        {"seed": 0},
+    ],
+)
+def test_a_state_of_other_settings_is_not_gone_on_with(other, tmp_path):
+    output = tmp_path / "result.json"
+    _found(output)
+    assert State(output, other).of("pgd-20")["position"] == 0
+
+
+def test_each_result_has_its_own_state_and_another_stays(tmp_path):
+    first, second = (_found(tmp_path / name) for name in ("a.json", "b.json"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.state.json", "b.state.json"]
+    first.remove()
+    first.remove()
+    assert [p.name for p in tmp_path.iterdir()] == ["b.state.json"]
+    assert State(tmp_path / "a.json", SETTINGS).of("pgd-20")["position"] == 0
+
+
+def test_it_is_written_now_and_then_or_when_forced(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    state = State(tmp_path / "result.json", SETTINGS)
+    written = []
+    for seconds in (SAVE_EVERY_SECONDS - 1, 2.0, 2.0, SAVE_EVERY_SECONDS):
+        now[0] += seconds
+        state.path.unlink(missing_ok=True)
+        state.save()
+        written.append(state.path.exists())
+    assert written == [False, True, False, True]
+    state.path.unlink()
+    state.save(force=True)
+    assert state.path.exists()
+
+
+def test_a_half_written_file_replaces_nothing(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, {"accuracy": 0.5})
+    with full_after(4096), pytest.raises(OSError):
+        write_json(path, {"per_image": [True] * 5000})
+    assert json.loads(path.read_text()) == {"accuracy": 0.5}
+    # What is left of the failure is written over.
+    write_json(path, {"accuracy": 0.75})
+    assert json.loads(path.read_text()) == {"accuracy": 0.75}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
