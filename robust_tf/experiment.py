@@ -103,7 +103,11 @@ def evaluate(plan: plans.Evaluate) -> None:
         threat=threat,
         output=plan.output,
         seed=plan.seed,
-        about={"model": str(plan.model), "dataset": plan.data.name},
+        about={
+            "model": str(plan.model),
+            "weights": networks.fingerprint(network),
+            "dataset": plan.data.name,
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """A line that shows how far work is: rewritten on a terminal, now and then a new one in a log."""
 
+import shutil
 import sys
 import time
 
@@ -28,11 +29,11 @@ class Line:
     def show(self, text: str) -> None:
         """A text that the next one may replace."""
         self.shown = time.monotonic()
-        print(f"\033[K{text}" if self.terminal else text, end=self._end(), flush=True)
+        if self.terminal:
+            # A line that wraps could not be rewritten.
+            text = f"\033[K{text[: shutil.get_terminal_size().columns - 1]}\r"
+        print(text, end="" if self.terminal else "\n", flush=True)
 
     def keep(self, text: str) -> None:
         """A text that stays."""
         print(f"\033[K{text}" if self.terminal else text, flush=True)
-
-    def _end(self) -> str:
-        return "\r" if self.terminal else "\n"

@@ -1,9 +1,11 @@
 """Loads a trained network from where it lies: load("runs/mnist") or load("network.keras")."""
 
+import hashlib
 import os
 import pathlib
 
 import keras
+import numpy as np
 
 # Loading needs the project's own layers registered.
 import robust_tf.layers  # noqa: F401
@@ -21,6 +23,14 @@ def load(path: str | os.PathLike[str], dtype: str | None = None) -> keras.Model:
     """
     network = _read(_find(pathlib.Path(path)))
     return network if dtype is None else _in_dtype(network, dtype)
+
+
+def fingerprint(network: keras.Model) -> str:
+    """Of the weights: tells a network from one that was trained anew in the same place."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()[:16]
 
 
 def _find(path: pathlib.Path) -> pathlib.Path:

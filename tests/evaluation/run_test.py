@@ -48,6 +48,17 @@ def test_clean_is_judged_without_being_asked_for(tmp_path):
     assert (result["robust_accuracy"], result["smallest"]) == (5 / 6, "clean")
 
 
+def test_a_network_without_an_answer_is_not_right(tmp_path):
+    """argmax of NaN is 0, which is a label."""
+
+    def victim(x, seed):
+        return {"logits": tf.fill((tf.shape(x)[0], 3), float("nan"))}
+
+    path, rest = tmp_path / "result.json", batches(POINTS, POINT_LABELS, 4)
+    result = run(victim, rest, 6, {}, threat=THREAT, output=path, seed=0, about=ABOUT)
+    assert _row(result, "clean") == ([False] * 6, 0, None)
+
+
 def test_robust_is_what_is_right_under_every_attack(tmp_path):
     attacks = {
         "up": Shift(THREAT, shift=0.09375),

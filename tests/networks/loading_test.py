@@ -93,5 +93,16 @@ def test_damaged_or_foreign_file_gets_a_sentence(tmp_path):
         networks.load(path)
 
 
+def test_fingerprint_is_of_the_weights(tmp_path):
+    network = networks.build("cnn-small", (8, 8, 1), 10)
+    network.save(tmp_path / "a.keras")
+    assert networks.fingerprint(networks.load(tmp_path / "a.keras")) == networks.fingerprint(
+        network
+    )
+    before = networks.fingerprint(network)
+    network.get_layer("logits").bias.assign_add([1e-6] * 10)
+    assert networks.fingerprint(network) != before
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
