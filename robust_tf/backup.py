@@ -14,6 +14,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from robust_tf import files
 from robust_tf.errors import InputError
 
 
@@ -31,14 +32,11 @@ def _variables(method: keras.Model) -> list:
 def save(run_dir: pathlib.Path, method: keras.Model, progress: Progress) -> None:
     """Writes the state; only the chief calls it."""
     path = run_dir / "backup" / "state.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"v{i}": v.numpy() for i, v in enumerate(_variables(method))}
-    temporary = path.with_suffix(".writing")
-    with open(temporary, "wb") as file:
+    with files.replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, epochs=progress.epochs, best=progress.best, **arrays)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def restore(run_dir: pathlib.Path, method: keras.Model) -> Progress:

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import math
-import os
 import pathlib
 import time
 
@@ -13,7 +12,7 @@ import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from robust_tf import backup, optim, progress
+from robust_tf import backup, files, optim, progress
 
 
 class ProgressLine(keras.callbacks.Callback):
@@ -95,6 +94,14 @@ class NaNStop(keras.callbacks.Callback):
         )
 
 
+class SharedStatistics(keras.callbacks.Callback):
+    """Makes one network of the replicas' before it is validated and saved."""
+
+    def on_test_begin(self, logs=None):
+        """On every worker, since they exchange their statistics."""
+        self.model.share_statistics()
+
+
 class AveragedEvaluation(keras.callbacks.Callback):
     """Validates the averaged weights, where the optimizer keeps them."""
 
@@ -118,7 +125,6 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes them, the backup last: what it says is finished is on disk."""
         folder = self.run_dir / "checkpoints"
-        folder.mkdir(parents=True, exist_ok=True)
         with optim.averaged_weights(self.model):
             self._write(folder / "last.keras")
             if logs[self.monitor] > self.best:
@@ -127,9 +133,8 @@ class Checkpoints(keras.callbacks.Callback):
         backup.save(self.run_dir, self.model, backup.Progress(epoch + 1, self.best))
 
     def _write(self, path):
-        temporary = path.with_name(f"writing-{path.name}")
-        self.model.network.save(temporary)
-        os.replace(temporary, path)
+        with files.replacing(path) as temporary:
+            self.model.network.save(temporary)
 
 
 class ImageGrid(keras.callbacks.Callback):
@@ -199,9 +204,7 @@ def trim_history(path: pathlib.Path, epochs: int) -> None:
         return
     with open(path, newline="") as file:
         rows = list(csv.reader(file))
-    temporary = path.with_suffix(".writing")
-    with open(temporary, "w", newline="") as file:
+    with files.replacing(path) as temporary, open(temporary, "w", newline="") as file:
         # A run that ended within its first epoch has left no header either.
         finished = [row for row in rows[1:] if int(row[0]) < epochs]
         csv.writer(file).writerows([*rows[:1], *finished])
-    os.replace(temporary, path)

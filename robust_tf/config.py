@@ -9,7 +9,7 @@ import pathlib
 
 from absl import flags
 
-from robust_tf import flag_types, flagfile
+from robust_tf import attack_names, flag_types, flagfile
 from robust_tf.defaults import ADAM_LR, BY_DATASET, OTHERWISE
 from robust_tf.errors import InputError
 from robust_tf.plans import Attack, Data, Evaluate, Export, Network, Optimizer, Train
@@ -99,15 +99,17 @@ flag_types.number("lr_drop_factor", 0.1, "what piecewise multiplies the rate by"
 flag_types.number("warmup_epochs", 0.0, "epochs of linear warm-up")
 flag_types.number("warmup_from", 0.0, "learning rate at the start of the warm-up")
 flag_types.number("weight_decay", None, "wd of the penalty wd/2 |w|^2 on kernels (by data set)")
-flag_types.number("clip_norm", None, "largest norm of an update's whole gradient (none)")
+flag_types.number("clip_norm", None, "largest norm of an update's whole gradient (none)", low=1e-9)
 flag_types.number(
     "ema", None, "decay of averaged weights, which are then evaluated and saved", high=1
 )
 flag_types.choice("precision", "float32", _PRECISIONS, "dtype policy of the network")
-flag_types.count("seed", 0, "seed of all random draws")
+flag_types.count("seed", 0, "seed of all random draws", high=2**31 - 1)
 flag_types.switch("deterministic", False, "only operations that repeat to the bit, also on GPUs")
-flag_types.name(
-    "val_attack", None, "attack for choosing the best network (pgd-10; clean for standard)"
+flag_types.checked(
+    "val_attack",
+    attack_names.parse,
+    "attack for choosing the best network (pgd-10; clean for standard)",
 )
 flag_types.name(
     "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"
@@ -116,7 +118,10 @@ flag_types.name("export_dir", None, "folder to export to; train does so at its e
 
 # Evaluation and export
 flag_types.name("model", None, "run directory or .keras file to evaluate or export")
-flags.DEFINE_list("attacks", ["clean", "fgsm", "pgd-20", "cw-20"], "clean, fgsm, pgd-K, cw-K")
+flags.DEFINE_list(
+    "attacks", ["clean", "fgsm", "pgd-20", "cw-20"], f"which ones: {', '.join(attack_names.NAMES)}"
+)
+flag_types.check("attacks", lambda names: [attack_names.parse(name) for name in names])
 flag_types.number("step_size", None, "step size of the attacks of an evaluation (eps / 4)")
 flag_types.count("restarts", 1, "restarts of an evaluation's attacks, the worst kept", low=1)
 flag_types.choice(
@@ -125,7 +130,9 @@ flag_types.choice(
     ("none", "random", "most_confusing", "least_likely"),
     "class that an evaluation's attacks aim at; none is untargeted",
 )
-flag_types.name("output", None, "JSON file of the result (RUN_DIR/results/EPS.json)")
+flag_types.name(
+    "output", None, "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json)"
+)
 
 
 # What evaluate and export take from the flags of the run that they are pointed at.
@@ -134,6 +141,10 @@ _OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eps", "
 
 def train() -> Train:
     """What the flags say of a training run."""
+    for name in flagfile.OF_AN_EVALUATION:
+        if FLAGS[name].present:
+            raise InputError(f"--{name} does nothing in training; it is a flag of evaluate.")
+    _refuse_default_radius()
     defaults = OTHERWISE | BY_DATASET[FLAGS.dataset]
     _fill({"optimizer": defaults["optimizer"]})
     if FLAGS.optimizer == "adam":
@@ -200,9 +211,15 @@ def train() -> Train:
 
 def evaluate() -> Evaluate:
     """What the flags say of an evaluation; what they leave open, the run's own flags say."""
+    for name in FLAGS:
+        if name.startswith("attack_") and FLAGS[name].present:
+            raise InputError(
+                f"--{name} is of the training attack; an evaluation's are set by --attacks, "
+                "--step_size, --restarts and --targeted."
+            )
     model = _model()
+    _refuse_default_radius()
     _fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
-    name = f"{FLAGS.dataset}-{FLAGS.norm}-{FLAGS.eps:.4g}.json"
     folder = model / "results" if model.is_dir() else model.parent
     return Evaluate(
         model=model,
@@ -216,15 +233,35 @@ def evaluate() -> Evaluate:
         kappa=FLAGS.kappa,
         batch_size=FLAGS.batch_size,
         seed=FLAGS.seed,
-        output=pathlib.Path(FLAGS.output) if FLAGS.output else folder / name,
+        output=pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name(),
     )
 
 
 def export() -> Export:
     """What the flags say of an export."""
     model = _model()
-    _fill({"export_dir": str((model if model.is_dir() else model.parent) / "export")})
+    if FLAGS.export_dir in (None, "none"):
+        return Export(model, (model if model.is_dir() else model.parent) / "export")
     return Export(model, pathlib.Path(FLAGS.export_dir))
+
+
+def _refuse_default_radius() -> None:
+    if FLAGS.norm != "Linf" and FLAGS.eps is None:
+        raise InputError(f"--norm={FLAGS.norm} has no radius of its own; expected --eps as well.")
+
+
+def _result_name() -> str:
+    """Another name for each setting, so that one evaluation does not replace another."""
+    parts = [FLAGS.dataset, FLAGS.norm, f"{FLAGS.eps:.4g}", *FLAGS.attacks]
+    if FLAGS.targeted != "none":
+        parts.append(FLAGS.targeted)
+    if FLAGS.step_size is not None:
+        parts.append(f"step{FLAGS.step_size:.4g}")
+    if FLAGS.restarts > 1:
+        parts.append(f"{FLAGS.restarts}restarts")
+    if FLAGS.examples is not None:
+        parts.append(f"first{FLAGS.examples}")
+    return "-".join(parts) + ".json"
 
 
 def _fill(values: dict) -> None:
@@ -261,14 +298,19 @@ def _model() -> pathlib.Path:
         raise InputError(
             f"--model={model} does not exist; expected a run directory or .keras file."
         )
-    saved = model / "flags.cfg"
-    if saved.exists():
-        _adopt(saved)
+    # A checkpoint lies in the folder checkpoints of its run.
+    for run_dir in (model, model.parent.parent):
+        if (run_dir / "flags.cfg").exists():
+            _adopt(run_dir / "flags.cfg")
+            break
     return model
 
 
 def _adopt(path: pathlib.Path) -> None:
     """Takes from a run's flags what the command line leaves open."""
-    for name, value in flagfile.read(path).items():
-        if name in _OF_THE_RUN and not FLAGS[name].present:
-            FLAGS[name].parse(value)
+    saved = flagfile.read(path)
+    other_norm = FLAGS["norm"].present and FLAGS.norm != saved["norm"]
+    for name in _OF_THE_RUN:
+        # A radius means nothing in another norm.
+        if name in saved and not FLAGS[name].present and not (name == "eps" and other_norm):
+            FLAGS[name].parse(saved[name])

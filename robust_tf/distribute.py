@@ -6,7 +6,6 @@ workers' connections are made then.
 
 import json
 import os
-import shutil
 import signal
 
 import tensorflow as tf
@@ -50,13 +49,27 @@ def worker_count(of: tf.distribute.Strategy) -> int:
     resolver = of.cluster_resolver
     if resolver is None or not resolver.cluster_spec():
         return 1
-    return sum(resolver.cluster_spec().num_tasks(job) for job in resolver.cluster_spec().jobs)
+    spec = resolver.cluster_spec()
+    return sum(spec.num_tasks(job) for job in spec.jobs if job in ("chief", "worker"))
+
+
+def same_everywhere(of: tf.distribute.Strategy, number: int) -> bool:
+    """Whether every worker that trains has this same number."""
+    if of.num_replicas_in_sync == 1:
+        return True
+
+    def mean() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.constant(number, tf.float32))
+
+    result = tf.function(lambda: of.run(mean), autograph=False)()
+    return float(of.experimental_local_results(result)[0]) == number
 
 
 def _slurm_workers() -> tf.distribute.cluster_resolver.ClusterResolver:
     """Slurm's tasks as workers, each with its share of its node's GPUs."""
     resolvers = tf.distribute.cluster_resolver
-    if shutil.which("nvidia-smi"):
+    if tf.config.list_physical_devices("GPU"):
         return resolvers.SlurmClusterResolver()
     # It fails on a node without GPUs: it is told of some, and asked for the workers alone.
     tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])

@@ -52,11 +52,15 @@ def train(plan: plans.Train) -> None:
     with strategy.scope():
         method = build_method(plan, train_set.image_shape, len(train_set.class_names), steps)
     progress = backup.restore(plan.run_dir, method)
-    finished = progress.epochs >= plan.epochs
-    if not finished:
+    if not distribute.same_everywhere(strategy, progress.epochs):
+        raise InputError(
+            f"--run_dir={plan.run_dir} is not the same for all workers: this one finds "
+            f"{progress.epochs} finished epochs there; expected a folder that all of them share."
+        )
+    if progress.epochs < plan.epochs:
         _fit(plan, method, strategy, train_set, val_set, steps, progress)
     if chief:
-        _finish(plan, train_set.class_names, exported=finished)
+        _finish(plan, train_set.class_names)
 
 
 def build_method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
@@ -68,10 +72,13 @@ def build_method(plan: plans.Train, image_shape, classes: int, steps: int) -> Me
     if plan.attack.warmup_epochs:
         length = round(plan.attack.warmup_epochs * steps)
         attack = Curriculum(attack, optimizer.iterations, length)
-    val_attack = None if plan.val_attack == "clean" else named(plan.val_attack, threat)
+    xla = _use_xla(plan.attack.xla)
+    val_attack = None
+    if plan.val_attack != "clean":
+        val_attack = compiled(named(plan.val_attack, threat), xla)
     method = METHODS[plan.method](
         network,
-        attack=compiled(attack, _use_xla(plan.attack.xla)),
+        attack=compiled(attack, xla),
         victim=_training_victim(plan, network, image_shape, classes),
         val_attack=val_attack,
         seed=plan.seed,
@@ -120,6 +127,7 @@ def export_model(plan: plans.Export) -> None:
 
 
 def _load(plan: plans.Data, split: str) -> Examples:
+    # Without --seed: where a set has no official split, a test image of one run is one of all.
     return load(
         plan.name,
         split,
@@ -256,7 +264,11 @@ def _validation_batches(plan, strategy, val_set):
 
 def _callbacks(plan, strategy, val_set, begun) -> list[keras.callbacks.Callback]:
     """What every worker does, and what the chief alone does: write."""
-    everyone = [callbacks.NaNStop(plan.run_dir), callbacks.AveragedEvaluation()]
+    everyone = [
+        callbacks.NaNStop(plan.run_dir),
+        callbacks.SharedStatistics(),
+        callbacks.AveragedEvaluation(),
+    ]
     if not distribute.is_chief(strategy):
         return everyone
     history = plan.run_dir / "history.csv"
@@ -273,12 +285,22 @@ def _callbacks(plan, strategy, val_set, begun) -> list[keras.callbacks.Callback]
     ]
 
 
-def _finish(plan: plans.Train, class_names: tuple[str, ...], exported: bool) -> None:
+def _finish(plan: plans.Train, class_names: tuple[str, ...]) -> None:
     """Exports where that was asked for and is not done, and says where everything is."""
     print(f"Run written to {plan.run_dir} (checkpoints/best.keras, history.csv, tb/)")
-    if plan.export_dir is not None and not (exported and plan.export_dir.exists()):
-        network = networks.load(plan.run_dir, dtype="float32")
-        print(f"Exported to {export(network, plan.export_dir, class_names=class_names)}")
+    done = plan.run_dir / "exported.txt"
+    if plan.export_dir is None or (done.exists() and plan.export_dir in _exports(done)):
+        return
+    network = networks.load(plan.run_dir, dtype="float32")
+    version = export(network, plan.export_dir, class_names=class_names)
+    with done.open("a") as file:
+        file.write(f"{version}\n")
+    print(f"Exported to {version}")
+
+
+def _exports(path: pathlib.Path) -> list[pathlib.Path]:
+    """The folders that versions of this run have been exported to."""
+    return [pathlib.Path(line).parent for line in path.read_text().splitlines()]
 
 
 def _check_fit(model: pathlib.Path, network: keras.Model, examples: Examples) -> None:

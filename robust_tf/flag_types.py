@@ -1,10 +1,11 @@
 """Kinds of flags: numbers that may be fractions, counts, switches, names from a table."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from absl import flags
 
-from robust_tf.errors import unknown
+from robust_tf.errors import InputError, unknown
 
 # The flags belong to the module that calls these functions.
 flags.disclaim_key_flags()
@@ -75,12 +76,14 @@ def number(name: str, default, text: str, *, low: float = 0.0, high: float = flo
     )
 
 
-def count(name: str, default, text: str, *, low: int = 0):
-    """A flag for a whole number, at least `low`, or for none where its default is None."""
-    expected = f"expected a whole number, at least {low}"
+def count(name: str, default, text: str, *, low: int = 0, high: int | None = None):
+    """A flag for a whole number in [low, high], or for none where its default is None."""
+    bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+    expected = f"expected a whole number, {bounds}"
     serializer = flags.ArgumentSerializer()
     flags.DEFINE(_CountParser(expected), name, default, text, serializer=serializer)
-    flags.register_validator(name, lambda v: v is None or v >= low, message=expected)
+    top = float("inf") if high is None else high
+    flags.register_validator(name, lambda v: v is None or low <= v <= top, message=expected)
 
 
 def counts(name: str, text: str):
@@ -104,12 +107,31 @@ def choice(name: str, default, choices: tuple[str, ...], text: str):
     """A flag whose value is one of a few names; a wrong one is answered with the nearest."""
     flags.DEFINE_string(name, default, f"<{'|'.join(choices)}>: {text}")
 
-    def check(value):
-        if value is None or value in choices:
-            return True
-        raise flags.ValidationError(str(unknown(f"--{name}", value, choices)))
+    def refuse(value):
+        if value not in choices:
+            raise unknown(f"--{name}", value, choices)
 
-    flags.register_validator(name, check)
+    check(name, refuse)
+
+
+def checked(name: str, refuse: Callable[[str], object], text: str):
+    """A flag for text, none unless given, that a function refuses with an InputError."""
+    flags.DEFINE_string(name, None, text)
+    check(name, refuse)
+
+
+def check(name: str, refuse: Callable[..., object]):
+    """Holds a flag's value, where it has one, to a function that may raise an InputError."""
+
+    def valid(value):
+        try:
+            if value is not None:
+                refuse(value)
+        except InputError as error:
+            raise flags.ValidationError(str(error)) from error
+        return True
+
+    flags.register_validator(name, valid)
 
 
 def name(name: str, default, text: str):

@@ -1,16 +1,18 @@
 """flags.cfg: what a run used; --flagfile reads it back, and a resumed run must be the same."""
 
-import os
 import pathlib
 
 from absl import flags
 
+from robust_tf import files
 from robust_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
 # Where a run is and how its data are read may differ when it is resumed; nothing else may.
-_FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir", "model", "output"}
+_FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir"}
+# What is not of a run, and not of its flags.cfg.
+OF_AN_EVALUATION = ("model", "attacks", "step_size", "restarts", "targeted", "examples", "output")
 
 
 def save(run_dir: pathlib.Path) -> None:
@@ -19,13 +21,13 @@ def save(run_dir: pathlib.Path) -> None:
     A run that is resumed must be the same run: other flags than the saved ones are refused.
     """
     path = run_dir / "flags.cfg"
-    lines = sorted(_line(flag) for flag in _ours() if flag.value is not None)
-    if path.exists():
+    kept = [flag for flag in _ours() if flag.name not in OF_AN_EVALUATION]
+    lines = sorted(_line(flag) for flag in kept if flag.value is not None)
+    # A command that was refused, or ended before its first epoch did, binds nobody.
+    if (run_dir / "backup").exists():
         _refuse_changes(path, lines)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".writing")
-    temporary.write_text("\n".join(lines) + "\n")
-    os.replace(temporary, path)
+    with files.replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
 
 
 def read(path: pathlib.Path) -> dict[str, str]:
@@ -49,10 +51,16 @@ def _pairs(lines: list[str]) -> dict[str, str]:
 
 
 def _refuse_changes(path: pathlib.Path, lines: list[str]) -> None:
-    now, before = _pairs(lines), read(path)
-    for name in sorted((now.keys() | before.keys()) - _FREE_ON_RESUME):
-        if now.get(name) != before.get(name):
+    now, saved = _pairs(lines), read(path)
+    for name in sorted((now.keys() | saved.keys()) - _FREE_ON_RESUME):
+        # A flag that is newer than the run was at its default.
+        before = saved.get(name, _default(name))
+        if now.get(name, "") != before:
             raise InputError(
-                f"{path.parent} was begun with --{name}={before.get(name, '')} and cannot be "
-                f"resumed with --{name}={now.get(name, '')}; use that value or another --run_dir."
+                f"{path.parent} was begun with --{name}={before} and cannot be resumed with "
+                f"--{name}={now.get(name, '')}; use that value or another --run_dir."
             )
+
+
+def _default(name: str) -> str:
+    return "" if FLAGS[name].default is None else FLAGS[name].default_as_str.strip("'")

@@ -136,7 +136,10 @@ def test_what_was_used_loads_back(arguments, tmp_path):
 
 def test_a_resumed_run_must_be_the_same_run(tmp_path):
     run_dir = f"--run_dir={tmp_path}"
+    # Until its first epoch is over there is nothing to be resumed.
+    _plan(SAVE, run_dir, "--eps=0.5")
     _plan(SAVE, run_dir, "--eps=0.25", "--data_dir=here")
+    (tmp_path / "backup").mkdir()
     saved = (tmp_path / "flags.cfg").read_text()
     refusal = _refusal(SAVE, run_dir, "--eps=0.125")
     assert "--eps=0.25 and cannot be resumed with --eps=0.125" in refusal
@@ -144,6 +147,36 @@ def test_a_resumed_run_must_be_the_same_run(tmp_path):
     assert "--clip_norm=" in _refusal(SAVE, run_dir, "--eps=0.25", "--clip_norm=1")
     assert (tmp_path / "flags.cfg").read_text() == saved
     assert "data_dir='there'" in _plan(SAVE, run_dir, "--eps=1/4", "--data_dir=there")
+    # A run from before a flag existed was at that flag's default.
+    older = [line for line in saved.splitlines() if not line.startswith("--lr_drop_factor")]
+    (tmp_path / "flags.cfg").write_text("\n".join(older))
+    _plan(SAVE, run_dir, "--eps=0.25")
+    (tmp_path / "flags.cfg").write_text("\n".join(older))
+    assert "--lr_drop_factor=0.1" in _refusal(SAVE, run_dir, "--eps=0.25", "--lr_drop_factor=0.5")
+
+
+def test_flags_of_the_other_command_are_refused(tmp_path):
+    assert "--restarts does nothing in training" in _refusal(SHOW, "--restarts=2")
+    _plan(SAVE, f"--run_dir={tmp_path}")
+    refusal = _refusal(EVALUATE, f"--model={tmp_path}", "--attack_restarts=5")
+    assert "--attack_restarts is of the training attack" in refusal
+
+
+def test_a_radius_belongs_to_its_norm(tmp_path):
+    assert "--norm=L2 has no radius of its own" in _refusal(SHOW, "--norm=L2")
+    assert "norm='L2', eps=1.5" in _plan(SHOW, "--norm=L2", "--eps=1.5")
+    _plan(SAVE, f"--run_dir={tmp_path}", "--eps=0.25")
+    assert "--norm=L2 has no radius" in _refusal(EVALUATE, f"--model={tmp_path}", "--norm=L2")
+    _plan(SAVE, f"--run_dir={tmp_path}/l2", "--norm=L2", "--eps=2")
+    assert "norm='L2', eps=2.0" in _plan(EVALUATE, f"--model={tmp_path}/l2")
+
+
+def test_a_checkpoint_file_knows_its_run(tmp_path):
+    _plan(SAVE, f"--run_dir={tmp_path}", "--dataset=mnist", "--eps=0.25")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.keras").touch()
+    plan = _plan(EVALUATE, f"--model={tmp_path}/checkpoints/last.keras")
+    assert "name='mnist'" in plan and "eps=0.25," in plan
 
 
 def test_evaluation_takes_from_the_run_what_is_left_open(tmp_path):
@@ -151,7 +184,7 @@ def test_evaluation_takes_from_the_run_what_is_left_open(tmp_path):
     model = f"--model={tmp_path}"
     plan = _plan(EVALUATE, model)
     assert "name='mnist'" in plan and "eps=0.25," in plan and "batch_size=100" in plan
-    assert "results/mnist-Linf-0.25.json" in plan
+    assert "results/mnist-Linf-0.25-clean-fgsm-pgd-20-cw-20.json" in plan
     assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
 
 

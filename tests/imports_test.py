@@ -14,13 +14,13 @@ LAYERS = (
     {"methods", "callbacks", "evaluation", "serving", "data"},
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
-    {"draws", "plans", "flag_types", "flagfile", "defaults"},
-    {"interop", "errors", "quiet"},
+    {"draws", "plans", "flag_types", "flagfile", "defaults", "attack_names"},
+    {"interop", "errors", "quiet", "files"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside the layers: the flags, which only a command and the experiment know.
 READS_FLAGS = {*LAYERS[0], *LAYERS[1], "command_line"}
-CONFIG_READS = {"flag_types", "flagfile", "plans", "errors", "defaults"}
+CONFIG_READS = {"attack_names", "flag_types", "flagfile", "plans", "errors", "defaults"}
 # Decoding is the same in serving as in evaluation.
 SIDEWAYS = {("serving", "robust_tf.data.decode")}
 STRANGERS = {"data", "networks", "attacks"}

@@ -1,19 +1,16 @@
 """Attacks by the names that --attacks and --val_attack take."""
 
 import dataclasses
-import re
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from robust_tf import losses
+from robust_tf.attack_names import parse
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.pgd import PGD, fgsm
-from robust_tf.errors import InputError
 from robust_tf.threat import Threat
-
-NAMES = ("clean", "fgsm", "pgd-K", "cw-K")
 
 
 def named(
@@ -35,17 +32,12 @@ def named(
       aim: untargeted, or the class aimed at.
       kappa: confidence at which cw's margin stops to count.
     """
-    if name == "clean":
+    kind, steps = parse(name)
+    if kind == "clean":
         return PGD(threat, steps=0, aim=aim)
-    if name == "fgsm":
+    if kind == "fgsm":
         return fgsm(threat, aim=aim)
-    match = re.fullmatch(r"(pgd|cw)-([1-9]\d*)", name)
-    if not match:
-        raise InputError(
-            f"{name} is no attack; expected one of {', '.join(NAMES)}, K being steps, as in pgd-20."
-        )
-    loss = losses.cross_entropy if match[1] == "pgd" else losses.Margin(kappa, aim.targeted)
-    steps = int(match[2])
+    loss = losses.cross_entropy if kind == "pgd" else losses.Margin(kappa, aim.targeted)
     return PGD(threat, loss=loss, aim=aim, steps=steps, step_size=step_size, restarts=restarts)
 
 

@@ -1,20 +1,19 @@
 """What an evaluation has found so far, on disk, so that a stopped one goes on where it was."""
 
 import json
-import os
 import pathlib
 import time
 from typing import Any
+
+from robust_tf import files
 
 SAVE_EVERY_SECONDS = 20.0
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Writes a file that is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"writing-{path.name}")
-    temporary.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(temporary, path)
+    with files.replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
 class State:
@@ -26,7 +25,7 @@ class State:
     """
 
     def __init__(self, output: pathlib.Path, settings: dict):
-        self.path = output.with_name(f"{output.stem}.state.json")
+        self.path = output.with_name(f".{output.stem}.state.json")
         self.settings = settings
         self.attacks: dict[str, dict] = {}
         self.saved = time.monotonic()

@@ -85,6 +85,25 @@ class Method(keras.Model):
         # Collectives cannot be compiled by XLA on CPUs; the attack alone is compiled, on GPUs.
         super().compile(optimizer=optimizer, jit_compile=False)
         self.optimizer.build(self.trainable_variables)
+        self._share = tf.function(
+            lambda: self.distribute_strategy.run(self._average_statistics), autograph=False
+        )
+
+    def share_statistics(self) -> None:
+        """Gives all replicas the mean of their batch norm's moving statistics.
+
+        Without synchronized batch norm each replica moves its own, and no network that one of them
+        saves would be the one that all of them validate.
+        """
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            self._share()
+
+    def _average_statistics(self) -> None:
+        variables = [v.value for v in self.network.non_trainable_variables]
+        statistics = [v for v in variables if v.dtype.is_floating]
+        context = tf.distribute.get_replica_context()
+        for variable in statistics:
+            variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, variable))
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -45,7 +45,11 @@ def test_a_finished_run_is_left_alone(run_dir):
 def test_evaluate_takes_the_runs_data_and_threat(run_dir):
     line = command("evaluate", f"--model={run_dir}", "--examples=40")
     done = run(*line, "--attacks=clean,fgsm,pgd-3,cw-3", "--restarts=2")
-    result = json.loads((run_dir / "results" / "digits-Linf-0.1.json").read_text())
+    result = json.loads(
+        (
+            run_dir / "results" / "digits-Linf-0.1-clean-fgsm-pgd-3-cw-3-2restarts-first40.json"
+        ).read_text()
+    )
     assert result["threat"] == {"norm": "Linf", "eps": 0.1}
     assert list(result["attacks"]) == ["clean", "fgsm", "pgd-3", "cw-3"]
     assert result["examples"] == 40 == len(result["attacks"]["cw-3"]["per_image"])
@@ -96,6 +100,8 @@ def test_another_run_in_the_same_folder_is_refused(run_dir):
     ("arguments", "sentence"),
     [
         (("train", "--dataset=cifar11"), "did you mean cifar10?"),
+        (("train", "--val_attack=pgd10"), "perhaps pgd-10."),
+        (("evaluate", "--attacks=clean,cv-20"), "perhaps cw-20."),
         (("train", "--network=wrn-27-10"), "the nearest is wrn-"),
         (("train", "--dataset=folder"), "--data_dir"),
         (("train", "--batch_size=2", "--accumulate=4"), "--accumulate=4"),

@@ -15,7 +15,7 @@ TINY = ("--dataset=digits", "--network=wrn-10-1", "--batch_size=32", "--schedule
 
 def environment() -> dict[str, str]:
     """The environment of a command: the checkout on the path, and no cluster."""
-    drop = ("TF_CONFIG", "SLURM_NTASKS", "SLURM_PROCID")
+    drop = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
     kept = {name: value for name, value in os.environ.items() if name not in drop}
     return {**kept, "PYTHONPATH": str(ROOT)}
 

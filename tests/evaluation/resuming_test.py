@@ -26,7 +26,7 @@ def _stop(path, size: int, count: int, seen: list[int] | None = None, **settings
 def test_it_goes_on_where_it_was_with_another_batch_size_too(size, count, begins, tmp_path, whole):
     path, seen = tmp_path / "r.json", []
     _stop(path, size, count)
-    assert [p.name for p in tmp_path.iterdir()] == ["r.state.json"]
+    assert [p.name for p in tmp_path.iterdir()] == [".r.state.json"]
     result = judge_images(batches(IMAGES, LABELS, 7, seen), path)
     assert seen == begins
     assert timeless(result) == timeless(whole)

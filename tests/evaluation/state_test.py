@@ -45,10 +45,10 @@ def test_a_state_of_other_settings_is_not_gone_on_with(other, tmp_path):
 
 def test_each_result_has_its_own_state_and_another_stays(tmp_path):
     first, second = (_found(tmp_path / name) for name in ("a.json", "b.json"))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.state.json", "b.state.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.state.json", ".b.state.json"]
     first.remove()
     first.remove()
-    assert [p.name for p in tmp_path.iterdir()] == ["b.state.json"]
+    assert [p.name for p in tmp_path.iterdir()] == [".b.state.json"]
     assert State(tmp_path / "a.json", SETTINGS).of("pgd-20")["position"] == 0
 
 
