@@ -101,9 +101,13 @@ class Method(keras.Model):
     def _average_statistics(self) -> None:
         variables = [v.value for v in self.network.non_trainable_variables]
         statistics = [v for v in variables if v.dtype.is_floating]
+        if not statistics:
+            return
         context = tf.distribute.get_replica_context()
-        for variable in statistics:
-            variable.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, variable))
+        own = [tf.identity(variable) for variable in statistics]
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
+        for variable, mean in zip(statistics, means, strict=True):
+            variable.assign(mean)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
