@@ -17,7 +17,9 @@ FLAGS = flags.FLAGS
 
 def run(main: Callable[[], None]) -> None:
     """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
-    flags.adopt_module_key_flags(config)
+    # For --help, absl knows the main module by this name.
+    for flag in FLAGS.get_key_flags_for_module(config):
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):
         del argv

@@ -155,6 +155,12 @@ def test_a_resumed_run_must_be_the_same_run(tmp_path):
     assert "--lr_drop_factor=0.1" in _refusal(SAVE, run_dir, "--eps=0.25", "--lr_drop_factor=0.5")
 
 
+def test_help_lists_every_flag_with_its_sentence():
+    done = _python(SHOW, "--help")
+    assert "--eps: radius of the threat model" in done.stdout
+    assert "--[no]sync_bn: batch norm with" in done.stdout
+
+
 def test_flags_of_the_other_command_are_refused(tmp_path):
     assert "--restarts does nothing in training" in _refusal(SHOW, "--restarts=2")
     _plan(SAVE, f"--run_dir={tmp_path}")
