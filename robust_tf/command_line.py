@@ -29,6 +29,11 @@ def run(main: Callable[[], None]) -> None:
             main()
         except InputError as error:
             _refuse(str(error))
+        except OSError as error:
+            # A folder that is a file, a full disk, no permission: the user's, if it has a name.
+            if error.filename is None:
+                raise
+            _refuse(f"{error.filename} cannot be used: {error.strerror}.")
         except FloatingPointError as error:
             print(error, file=sys.stderr)
             sys.exit(1)

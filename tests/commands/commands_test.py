@@ -106,6 +106,7 @@ def test_another_run_in_the_same_folder_is_refused(run_dir):
         (("train", "--dataset=folder"), "--data_dir"),
         (("train", "--batch_size=2", "--accumulate=4"), "--accumulate=4"),
         (("train", "--accumulate=2", "--sync_bn"), "cannot be used with --sync_bn"),
+        (("train", "--run_dir=README.md"), "README.md"),
         (("evaluate",), "--model is missing"),
         (("evaluate", "--model=nowhere"), "--model=nowhere does not exist"),
         (("evaluate", "--model=tests"), "holds no network"),
@@ -113,7 +114,7 @@ def test_another_run_in_the_same_folder_is_refused(run_dir):
     ],
 )
 def test_bad_input_gets_one_sentence(arguments, sentence, tmp_path):
-    done = run(*command(*arguments, f"--run_dir={tmp_path}"), status=2)
+    done = run(*command(arguments[0], f"--run_dir={tmp_path}", *arguments[1:]), status=2)
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
