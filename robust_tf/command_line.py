@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
-from robust_tf import config
+from robust_tf.config import definitions
 from robust_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -18,7 +18,7 @@ FLAGS = flags.FLAGS
 def run(main: Callable[[], None]) -> None:
     """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
     # For --help, absl knows the main module by this name.
-    for flag in FLAGS.get_key_flags_for_module(config):
+    for flag in FLAGS.get_key_flags_for_module(definitions):
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):

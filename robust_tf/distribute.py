@@ -7,6 +7,7 @@ workers' connections are made then.
 import json
 import os
 import signal
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -64,6 +65,22 @@ def same_everywhere(of: tf.distribute.Strategy, number: int) -> bool:
 
     result = tf.function(lambda: of.run(mean), autograph=False)()
     return float(of.experimental_local_results(result)[0]) == number
+
+
+def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
+    """Each replica gives its own copies of the variables its own values, in replica context.
+
+    A mirrored variable that aggregates nothing, as weights are, refuses to be assigned there.
+    """
+
+    def update(of, values):
+        for variable, value in zip(variables, values, strict=True):
+            of.extended.update(variable, lambda copy, new: copy.assign(new), (value,), group=False)
+
+    # As Keras' optimizers do it: without a merge where a strategy can go without.
+    tf.__internal__.distribute.interim.maybe_merge_call(
+        update, tf.distribute.get_strategy(), list(values)
+    )
 
 
 def _slurm_workers() -> tf.distribute.cluster_resolver.ClusterResolver:

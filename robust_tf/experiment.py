@@ -5,17 +5,9 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from robust_tf import (
-    backup,
-    callbacks,
-    distribute,
-    flagfile,
-    losses,
-    networks,
-    optim,
-    plans,
-)
-from robust_tf.attacks import PGD, Curriculum, aims, compiled, named
+from robust_tf import backup, building, callbacks, distribute, networks, plans
+from robust_tf.attacks import aims, named
+from robust_tf.config import flagfile
 from robust_tf.data.examples import Examples, holdout
 from robust_tf.data.failures import raise_from_stream
 from robust_tf.data.pipeline import (
@@ -27,10 +19,9 @@ from robust_tf.data.pipeline import (
 from robust_tf.data.sources import load
 from robust_tf.errors import InputError
 from robust_tf.evaluation.run import run
-from robust_tf.methods import METHODS, Method
 from robust_tf.serving.export import export
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim, network_victim
+from robust_tf.victim import network_victim
 
 # In a run directory, so that an export needs no data.
 CLASS_NAMES = "class_names.txt"
@@ -45,12 +36,13 @@ def train(plan: plans.Train) -> None:
     chief = distribute.is_chief(strategy)
     if chief:
         flagfile.save(plan.run_dir)
-    train_set, val_set = holdout(_load(plan.data, "train"), plan.data.holdout, plan.seed)
+    whole, data = _load(plan.data, "train"), plan.data
+    train_set, val_set = holdout(whole, data.holdout, plan.seed, data.per_class)
     steps = plan.steps_per_epoch or max(1, len(train_set) // plan.batch_size)
     if chief:
         (plan.run_dir / CLASS_NAMES).write_text("\n".join(train_set.class_names) + "\n")
     with strategy.scope():
-        method = build_method(plan, train_set.image_shape, len(train_set.class_names), steps)
+        method = building.method(plan, train_set.image_shape, len(train_set.class_names), steps)
     progress = backup.restore(plan.run_dir, method)
     if not distribute.same_everywhere(strategy, progress.epochs):
         raise InputError(
@@ -63,47 +55,22 @@ def train(plan: plans.Train) -> None:
         _finish(plan, train_set.class_names)
 
 
-def build_method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
-    """The method that the plan describes, with its network, attack and optimizer."""
-    network = _build_network(plan, image_shape, classes, plan.network.dtype)
-    threat = Threat(plan.norm, plan.eps)
-    optimizer = _build_optimizer(plan.optimizer, plan.epochs, steps)
-    attack = _training_attack(plan.attack, threat)
-    if plan.attack.warmup_epochs:
-        length = round(plan.attack.warmup_epochs * steps)
-        attack = Curriculum(attack, optimizer.iterations, length)
-    xla = _use_xla(plan.attack.xla)
-    val_attack = None
-    if plan.val_attack != "clean":
-        val_attack = compiled(named(plan.val_attack, threat), xla)
-    method = METHODS[plan.method](
-        network,
-        attack=compiled(attack, xla),
-        victim=_training_victim(plan, network, image_shape, classes),
-        val_attack=val_attack,
-        seed=plan.seed,
-        accumulate=plan.accumulate,
-        weight_decay=plan.weight_decay,
-    )
-    method.compile(optimizer)
-    return method
-
-
 def evaluate(plan: plans.Evaluate) -> None:
     """Attacks a network on the test split, writes the result and prints its table."""
     network = networks.load(plan.model, dtype="float32")
     test_set = _load(plan.data, "test")
     _check_fit(plan.model, network, test_set)
     threat = Threat(plan.norm, plan.eps)
-    options = dict(restarts=plan.restarts, aim=aims.TARGETS.get(plan.target, aims.UNTARGETED))
-    options |= dict(step_size=plan.step_size, kappa=plan.kappa)
+    options = dict(restarts=plan.restarts, aim=aims.TARGETS.get(plan.targeted, aims.UNTARGETED))
+    options |= dict(step_size=plan.step_size, kappa=plan.kappa, output=plan.attacked_output)
+    victim = network_victim(networks.outputs(network, [plan.attacked_output]))
 
     def batches(first: int) -> tf.data.Dataset:
         rest = test_set.subset(range(first, len(test_set)))
         return evaluation_dataset(rest, plan.batch_size)
 
     run(
-        network_victim(network),
+        victim,
         batches,
         len(test_set),
         {name: named(name, threat, **options) for name in plan.attacks},
@@ -113,7 +80,7 @@ def evaluate(plan: plans.Evaluate) -> None:
         about={
             "model": str(plan.model),
             "weights": networks.fingerprint(network),
-            "dataset": plan.data.name,
+            "dataset": plan.data.dataset,
         },
     )
 
@@ -129,90 +96,12 @@ def export_model(plan: plans.Export) -> None:
 def _load(plan: plans.Data, split: str) -> Examples:
     # Without --seed: where a set has no official split, a test image of one run is one of all.
     return load(
-        plan.name,
+        plan.dataset,
         split,
         data_dir=plan.data_dir,
         image_size=plan.image_size,
         channels=plan.channels,
         examples=plan.examples if split == "test" else None,
-    )
-
-
-def _build_network(plan: plans.Train, image_shape, classes: int, dtype: str, **options):
-    flags = plan.network
-    return networks.build(
-        flags.name,
-        image_shape,
-        classes,
-        activation=flags.activation,
-        head=flags.head,
-        stem=flags.stem,
-        seed=plan.seed,
-        dtype=dtype,
-        **{"sync_bn": flags.sync_bn, **options},
-    )
-
-
-def _training_attack(plan: plans.Attack, threat: Threat) -> PGD:
-    aim = aims.TARGETS.get(plan.target, aims.UNTARGETED)
-    if plan.loss == "kl":
-        if aim.targeted:
-            raise InputError(
-                f"--attack_loss=kl leads away from the clean prediction and cannot aim at "
-                f"--attack_target={plan.target}; expected --attack_target=none."
-            )
-        if not plan.random_start or plan.clean_start:
-            raise InputError(
-                "--attack_loss=kl has no gradient at the clean image; expected "
-                "--attack_random_start and --attack_clean_start=0."
-            )
-        aim = aims.CLEAN_PREDICTION
-    return PGD(
-        threat,
-        loss=losses.by_name(plan.loss, plan.kappa, aim.targeted),
-        aim=aim,
-        steps=plan.steps,
-        step_size=plan.step_size,
-        random_start=plan.random_start,
-        clean_start=plan.clean_start,
-        momentum=plan.momentum,
-        restarts=plan.restarts,
-    )
-
-
-def _training_victim(plan: plans.Train, network, image_shape, classes: int) -> Victim:
-    """The network as the attack sees it: in another precision, or with the batch's statistics."""
-    batch = plan.attack.batch_norm == "batch"
-    # Replicas cannot exchange statistics within the attack's loop, so these are each replica's own.
-    if plan.attack.dtype == plan.network.dtype and not (batch and plan.network.sync_bn):
-        return network_victim(network, batch_statistics=batch)
-    twin = _build_network(plan, image_shape, classes, plan.attack.dtype, sync_bn=False)
-    return network_victim(network, twin=twin, batch_statistics=batch)
-
-
-def _use_xla(flag: str) -> bool:
-    return flag == "on" or (flag == "auto" and bool(tf.config.list_physical_devices("GPU")))
-
-
-def _build_optimizer(plan: plans.Optimizer, epochs: int, steps: int):
-    rate = optim.schedule(
-        plan.schedule,
-        plan.lr,
-        epochs * steps,
-        drops=tuple(epoch * steps for epoch in plan.drops),
-        drop_factor=plan.drop_factor,
-        warmup_steps=round(plan.warmup_epochs * steps),
-        warmup_from=plan.warmup_from,
-    )
-    average = {} if plan.ema is None else {"use_ema": True, "ema_momentum": plan.ema}
-    if plan.name == "adam":
-        return optim.Adam(rate, clip_norm=plan.clip_norm, **average)
-    return optim.SGD(
-        rate,
-        momentum=plan.momentum,
-        nesterov=plan.nesterov,
-        clip_norm=plan.clip_norm,
-        **average,
     )
 
 
@@ -246,7 +135,7 @@ def _training_batches(plan, strategy, train_set, done: int):
             shard=(context.input_pipeline_id, context.num_input_pipelines),
             replicas=distribute.local_replicas(strategy),
             augment=plan.data.augment,
-            processes=plan.data.processes,
+            processes=plan.data.data_processes,
         )
 
     return strategy.distribute_datasets_from_function(share)

@@ -35,6 +35,12 @@ def cross_entropy(outputs: Outputs, label: tf.Tensor) -> tf.Tensor:
     return tf.math.softplus(tf.reduce_logsumexp(z_others - z_label[:, None], axis=-1))
 
 
+def soft_cross_entropy(outputs: Outputs, y: tf.Tensor) -> tf.Tensor:
+    """-sum_k y_k log p_k, y being a distribution of shape (batch, classes)."""
+    log_p = tf.nn.log_softmax(_logits(outputs))
+    return -tf.reduce_sum(tf.cast(y, log_p.dtype) * log_p, axis=-1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Margin:
     """Carlini and Wagner's loss: m = max_{j != label} z_j - z_label, until m is kappa.
@@ -61,6 +67,31 @@ def kl_divergence(outputs: Outputs, p: tf.Tensor) -> tf.Tensor:
     p = tf.cast(p, log_q.dtype)
     # 0 log 0 = 0: xlogy, and not a clipped logarithm.
     return tf.reduce_sum(tf.math.xlogy(p, p) - p * log_q, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfOutput:
+    """A loss of another of the victim's outputs than its logits, as of before_squeeze.
+
+    A Tanh flattens the loss where a network is sure: an attack on the logits alone flatters it.
+    """
+
+    output: str
+    loss: Loss
+
+    def __call__(self, outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
+        """Each image's value."""
+        return self.loss({"logits": outputs[self.output]}, goal)
+
+    def __str__(self) -> str:
+        return f"{getattr(self.loss, '__name__', self.loss)} of {self.output}"
+
+
+def feature_loss(features: tf.Tensor) -> tf.Tensor:
+    """L_F = 1 / (W H C) sum_ijk |F_ijk - mean(F)|, paper 4's equation 3, with each image's mean."""
+    F = features if features.dtype == tf.float64 else tf.cast(features, tf.float32)
+    m = tf.reduce_mean(F, axis=(1, 2, 3), keepdims=True)
+    return tf.reduce_mean(tf.abs(F - m), axis=(1, 2, 3))
 
 
 def by_name(name: str, kappa: float, targeted: bool) -> Loss:

@@ -1,4 +1,7 @@
-"""What the commands are asked to do, as frozen dataclasses: config.py makes them from flags."""
+"""What the commands are asked to do, as frozen dataclasses: config makes them from flags.
+
+A field has its flag's name, so that one grep follows a setting from the command line to its use.
+"""
 
 import dataclasses
 import pathlib
@@ -8,44 +11,52 @@ import pathlib
 class Data:
     """A data set and how it is read."""
 
-    name: str
+    dataset: str
     data_dir: str | None
     image_size: int | None
     channels: int | None
     examples: int | None
+    per_class: int | None
     augment: str
-    processes: int | None
+    data_processes: int | None
     holdout: float | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """An architecture, by its flags."""
+    """An architecture."""
 
-    name: str
+    network: str
     stem: str | None
     activation: str | None
     head: str
+    denoise: str
+    denoise_at: str
+    fpd: str
+    fpd_at: str
+    fpd_inner: int
+    fpd_bottleneck: bool
+    fpd_clean: str
     sync_bn: bool
-    dtype: str
+    precision: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Attack:
     """The training attack and the network it faces."""
 
-    steps: int
-    step_size: float | None
-    loss: str
+    attack_steps: int
+    attack_step_size: float | None
+    attack_loss: str
     kappa: float
-    target: str
-    random_start: bool
-    clean_start: float
-    momentum: float
-    restarts: int
-    warmup_epochs: float
-    batch_norm: str
-    dtype: str
+    attack_target: str
+    attack_start: str
+    attack_clean_start: float
+    attack_momentum: float
+    attack_restarts: int
+    attack_warmup_epochs: float
+    attack_bn: str
+    attack_precision: str
     xla: str
 
 
@@ -53,17 +64,41 @@ class Attack:
 class Optimizer:
     """The optimizer and the course of its learning rate, in epochs."""
 
-    name: str
+    optimizer: str
     lr: float
     momentum: float
     nesterov: bool
     schedule: str
-    drops: tuple[int, ...]
-    drop_factor: float
+    lr_drops: tuple[int, ...]
+    lr_drop_factor: float
     warmup_epochs: float
     warmup_from: float
     clip_norm: float | None
     ema: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A method and the hyper-parameters of all of them."""
+
+    method: str
+    weight_decay: float
+    label_smoothing: float
+    trades_lambda: float
+    rlfat_eta: float | None
+    rlfat_blocks: int
+    rlfat_per_batch: bool
+    bat_beta: float
+    bat_gamma: float
+    bat_labels: str
+    fpd_input: str
+    fpd_noise: float | None
+    fpd_alpha1: float
+    fpd_alpha2: float
+    fpd_threshold: float
+    fpd_phases: int
+    smoothing_layer: str
+    smoothing_delta: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,14 +109,14 @@ class Train:
     network: Network
     norm: str
     eps: float
+    eval_eps: float
     attack: Attack
     optimizer: Optimizer
-    method: str
+    recipe: Recipe
     epochs: int
     steps_per_epoch: int | None
     batch_size: int
     accumulate: int
-    weight_decay: float
     seed: int
     deterministic: bool
     val_attack: str
@@ -98,9 +133,10 @@ class Evaluate:
     norm: str
     eps: float
     attacks: tuple[str, ...]
+    attacked_output: str
     step_size: float | None
     restarts: int
-    target: str
+    targeted: str
     kappa: float
     batch_size: int
     seed: int

@@ -15,6 +15,8 @@ from robust_tf import draws
 from robust_tf.errors import InputError, unknown
 
 NORMS = ("Linf", "L2")
+STARTS = ("none", "uniform", "gaussian")
+GAUSSIAN_START = 0.001
 
 
 def _length(x: tf.Tensor) -> tf.Tensor:
@@ -51,9 +53,21 @@ class Threat:
         # Clipping moves towards x, which is in range, so it never leaves the ball.
         return tf.clip_by_value(x + delta, self.low, self.high)
 
-    def random_start(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """A draw that is uniform in the ball, then clipped to the pixel range."""
+    def start(self, kind: str, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """Where an attack begins, within the pixel range.
+
+        Args:
+          kind: none (the image itself), uniform (a draw that is uniform in the ball) or gaussian
+            (the image with noise of standard deviation 0.001, as TRADES starts).
+          x: images.
+          seeds: one pair an image.
+        """
+        if kind == "none":
+            return x
         shape = tuple(x.shape[1:])
+        if kind == "gaussian":
+            noise = draws.per_image(tf.random.stateless_normal, seeds, shape)
+            return self.project(x + GAUSSIAN_START * noise, x)
         if self.norm == "Linf":
             noise = draws.per_image(
                 tf.random.stateless_uniform, seeds, shape, minval=-1.0, maxval=1.0

@@ -1,4 +1,4 @@
-"""Tests of robust_tf.config and flag_types, each in a process of its own: flags are global."""
+"""Tests of robust_tf.config, each in a process of its own: flags are global."""
 
 import os
 import pathlib
@@ -7,9 +7,13 @@ import sys
 
 import pytest
 
+from robust_tf.layers import DENOISERS
+from robust_tf.methods import METHODS
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TRAIN = """
-from robust_tf import command_line, config, flagfile
+from robust_tf import command_line, config
+from robust_tf.config import flagfile
 def main():
     plan = config.train()
     {then}
@@ -51,7 +55,14 @@ def test_flags_are_read_without_tensorflow():
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [("8/255", 8 / 255), ("8 / 255", 8 / 255), ("0.0314", 0.0314), ("1e-2", 0.01), ("0", 0.0)],
+    [
+        ("8/255", 8 / 255),
+        ("8 / 255", 8 / 255),
+        ("0.0314", 0.0314),
+        ("1e-2", 0.01),
+        ("0.5/255", 0.5 / 255),
+        ("0", 0.0),
+    ],
 )
 def test_a_number_may_be_a_fraction(given, expected):
     assert f"eps={expected!r}, " in _plan(SHOW, f"--eps={given}")
@@ -92,7 +103,7 @@ def test_flagfiles_nest_and_the_last_word_counts(tmp_path):
     (tmp_path / "inner.cfg").write_text("# The data.\n--dataset=mnist\n--eps=1/4\n--seed=3\n")
     (tmp_path / "outer.cfg").write_text("--flagfile=inner.cfg\n// And more.\n--eps=1/8\n")
     plan = _plan(SHOW, "--flagfile=outer.cfg", "--seed=4", cwd=tmp_path)
-    assert "name='mnist'" in plan and "eps=0.125," in plan and "seed=4," in plan
+    assert "dataset='mnist'" in plan and "eps=0.125," in plan and "seed=4," in plan
 
 
 @pytest.mark.parametrize(
@@ -110,13 +121,36 @@ def test_a_bad_line_of_a_nested_flagfile_is_named(line, sentence, tmp_path):
     assert sentence in _refusal(SHOW, "--flagfile=outer.cfg", cwd=tmp_path)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda p: p.name)
-def test_every_flagfile_loads(path):
-    assert _plan(SHOW, f"--flagfile={path}").startswith("Train(")
+EVERY_FLAGFILE = """
+import pathlib
+from absl import flags
+from robust_tf import config
+for path in sorted(pathlib.Path("flags").rglob("*.cfg")):
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    assert flags.FLAGS(["train", f"--flagfile={path}"]) == ["train"], path
+    print(path, type(config.train()).__name__)
+"""
+
+
+def test_every_flagfile_loads():
+    lines = _plan(EVERY_FLAGFILE, cwd=ROOT).splitlines()
+    assert len(lines) > 100 and all(line.endswith(".cfg Train") for line in lines)
+    for line in lines:
+        header = (ROOT / line.split()[0]).read_text()
+        assert header.startswith("# "), f"{line.split()[0]} does not begin with what it is"
+
+
+def test_the_flags_know_every_method_and_filter():
+    program = (
+        "from robust_tf.config import definitions\n"
+        "print(*definitions.METHODS, *definitions.DENOISERS)"
+    )
+    assert _plan(program).split() == [*METHODS, *DENOISERS]
 
 
 EVERY_KIND = (
-    "--eps=8/255 --dataset=cifar10 --lr_drops=2,3 --sync_bn --nonesterov --noattack_random_start "
+    "--eps=8/255 --dataset=cifar10 --lr_drops=2,3 --sync_bn --nonesterov --attack_start=none "
     "--ema=0.999 --attack_step_size=2/255 --steps_per_epoch=7 --attack_target=least_likely"
 ).split()
 
@@ -182,14 +216,14 @@ def test_a_checkpoint_file_knows_its_run(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.keras").touch()
     plan = _plan(EVALUATE, f"--model={tmp_path}/checkpoints/last.keras")
-    assert "name='mnist'" in plan and "eps=0.25," in plan
+    assert "dataset='mnist'" in plan and "eps=0.25," in plan
 
 
 def test_evaluation_takes_from_the_run_what_is_left_open(tmp_path):
     _plan(SAVE, f"--run_dir={tmp_path}", "--dataset=mnist", "--eps=0.25", "--batch_size=7")
     model = f"--model={tmp_path}"
     plan = _plan(EVALUATE, model)
-    assert "name='mnist'" in plan and "eps=0.25," in plan and "batch_size=100" in plan
+    assert "dataset='mnist'" in plan and "eps=0.25," in plan and "batch_size=100" in plan
     assert "results/mnist-Linf-0.25-clean-fgsm-pgd-20-cw-20.json" in plan
     assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
 

@@ -11,23 +11,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LAYERS = (
     {"train", "evaluate", "export", "predict", "serve", "report"},
     {"experiment", "command_line"},
+    {"building"},
     {"methods", "callbacks", "evaluation", "serving", "data"},
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
-    {"draws", "plans", "flag_types", "flagfile", "defaults", "attack_names"},
+    {"draws", "plans", "attack_names"},
     {"interop", "errors", "quiet", "files"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside the layers: the flags, which only a command and the experiment know.
 READS_FLAGS = {*LAYERS[0], *LAYERS[1], "command_line"}
-CONFIG_READS = {"attack_names", "flag_types", "flagfile", "plans", "errors", "defaults"}
+CONFIG_READS = {"attack_names", "plans", "errors", "files"}
 # Decoding is the same in serving as in evaluation.
 SIDEWAYS = {("serving", "robust_tf.data.decode")}
 STRANGERS = {"data", "networks", "attacks"}
-ABSL_FLAGS = {"config", "flag_types", "flagfile", "command_line"}
+ABSL_FLAGS = {"config", "command_line"}
 # What trains, attacks or serves is TensorFlow; these are plain Keras, or answer before it loads.
-WITHOUT_TENSORFLOW = {"networks", "layers", "plans", "errors", "quiet", "defaults", "config"}
-WITHOUT_TENSORFLOW |= {"command_line", "flagfile", "flag_types"}
+WITHOUT_TENSORFLOW = {"networks", "layers", "plans", "errors", "quiet", "config", "command_line"}
 
 
 def _imports(source: str) -> set[str]:

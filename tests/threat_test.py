@@ -65,7 +65,8 @@ def test_steepest_of_no_gradient_is_no_step(norm):
 def _starts(norm: str, count: int, step: int = 0) -> np.ndarray:
     """Random starts around mid-grey images, in units of epsilon."""
     x = tf.fill((count, 2, 2, 1), 0.5)
-    draw = tf.function(Threat(norm, 0.25).random_start, autograph=False)
+    threat = Threat(norm, 0.25)
+    draw = tf.function(lambda x, s: threat.start("uniform", x, s), autograph=False)
     start = draw(x, seeds(count, step))
     return np.reshape((start - x) / 0.25, (count, 4))
 
@@ -104,7 +105,7 @@ def test_random_starts_differ_between_images_and_steps(norm):
 @pytest.mark.parametrize("norm", NORMS)
 def test_random_start_stays_in_ball_and_pixel_range(norm):
     x, threat = tf.constant(random_images(100)), Threat(norm, 0.3)
-    start = threat.random_start(x, seeds(100))
+    start = threat.start("uniform", x, seeds(100))
     assert np.min(start) >= 0 and np.max(start) <= 1
     assert np.max(threat.distance(start, x)) <= 0.3 + 1e-6
 

@@ -21,6 +21,7 @@ def named(
     restarts: int = 1,
     aim: Aim = UNTARGETED,
     kappa: float = 50.0,
+    output: str = "logits",
 ) -> PGD:
     """The attack of a name.
 
@@ -31,13 +32,16 @@ def named(
       restarts: of pgd and cw.
       aim: untargeted, or the class aimed at.
       kappa: confidence at which cw's margin stops to count.
+      output: which of the victim's outputs the loss is of.
     """
     kind, steps = parse(name)
     if kind == "clean":
         return PGD(threat, steps=0, aim=aim)
+    loss = losses.Margin(kappa, aim.targeted) if kind == "cw" else losses.cross_entropy
+    if output != "logits":
+        loss = losses.OfOutput(output, loss)
     if kind == "fgsm":
-        return fgsm(threat, aim=aim)
-    loss = losses.cross_entropy if kind == "pgd" else losses.Margin(kappa, aim.targeted)
+        return fgsm(threat, aim=aim, loss=loss)
     return PGD(threat, loss=loss, aim=aim, steps=steps, step_size=step_size, restarts=restarts)
 
 

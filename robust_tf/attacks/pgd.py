@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim
-from robust_tf.errors import InputError
-from robust_tf.threat import Threat
+from robust_tf.errors import InputError, unknown
+from robust_tf.threat import STARTS, Threat
 from robust_tf.victim import Victim
 
 # Gradients of one image's loss can be below float16's smallest number; a power of two changes no
@@ -32,7 +32,7 @@ class PGD:
       aim: chooses the goal that the loss is given.
       steps: gradient steps; 0 leaves the image as it is.
       step_size: None is epsilon / 4.
-      random_start: whether to start from a uniform draw of the ball.
+      start: from the image (none), a uniform draw of the ball, or a small gaussian step from it.
       clean_start: share of images that start from the image itself all the same.
       momentum: decay of the accumulated gradient (Dong et al. 2018, equation 6); 0 is plain PGD.
       restarts: runs from different draws, of which each image keeps the worst.
@@ -43,7 +43,7 @@ class PGD:
     aim: Aim = UNTARGETED
     steps: int = 10
     step_size: float | None = None
-    random_start: bool = True
+    start: str = "uniform"
     clean_start: float = 0.0
     momentum: float = 0.0
     restarts: int = 1
@@ -51,6 +51,8 @@ class PGD:
     def __post_init__(self):
         if self.steps < 0:
             raise InputError(f"An attack's steps must not be negative, got {self.steps}.")
+        if self.start not in STARTS:
+            raise unknown("--attack_start", self.start, STARTS)
         if self.restarts < 1:
             raise InputError(f"An attack's restarts must be at least 1, got {self.restarts}.")
         if self.step_size is None:
@@ -112,9 +114,7 @@ class PGD:
         return tf.stop_gradient(x_adv)
 
     def _start(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        if not self.random_start:
-            return x
-        start = self.threat.random_start(x, draws.fold(seeds, 0))
+        start = self.threat.start(self.start, x, draws.fold(seeds, 0))
         if not self.clean_start:
             return start
         draw = draws.per_image(tf.random.stateless_uniform, draws.fold(seeds, 1), (1, 1, 1))
@@ -141,4 +141,4 @@ class PGD:
 
 def fgsm(threat: Threat, **options) -> PGD:
     """The fast gradient sign method: one step of size epsilon, without random start."""
-    return PGD(threat, steps=1, step_size=threat.epsilon, random_start=False, **options)
+    return PGD(threat, steps=1, step_size=threat.epsilon, start="none", **options)

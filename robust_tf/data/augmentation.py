@@ -21,7 +21,7 @@ OF_DATASET = {
     "fashion_mnist": "none",  # treated as MNIST, which it stands in for
     "cifar10": "crop_flip",  # pad 4, as TRADES and the other WRN recipes (RLFAT only flips)
     "cifar100": "crop_flip",  # as cifar10
-    "svhn": "crop",  # pad 4 as the 32-pixel sets, but a mirrored 2 is no digit
+    "svhn": "crop_flip",  # as the other 32-pixel sets; --augment=crop keeps digits unmirrored
     "stl10": "flip",  # as RLFAT's public code, its only augmentation
     "caltech101": "flip",  # objects have no handedness; no paper gives more
     "caltech256": "flip",  # as caltech101

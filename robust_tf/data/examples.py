@@ -138,21 +138,40 @@ class Examples:
         return self.subset(range(min(count, len(self))))
 
 
-def holdout(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
+def holdout(
+    examples: Examples, share: float, seed: int, per_class: int | None = None
+) -> tuple[Examples, Examples]:
     """Two parts, (the rest, a share drawn by seed), each in the order of the whole.
 
     Args:
       examples: the whole.
       share: how much is held out, between 0 and 1; at least one example is.
       seed: decides which ones.
+      per_class: the rest is the first so many examples of each class, none of them held out.
     """
     if not 0 < share < 1 or len(examples) < 2:
         raise InputError(
             f"a share of {share} cannot be held out of the {len(examples)} examples of "
             f"{examples.name}; expected a share between 0 and 1 of two or more examples."
         )
-    kept, held_out = seeded_split(len(examples), share, seed)
-    return examples.subset(kept), examples.subset(held_out)
+    if per_class is None:
+        kept, held_out = seeded_split(len(examples), share, seed)
+        return examples.subset(kept), examples.subset(held_out)
+    kept = _first_of_each(examples.labels, per_class)
+    others = np.setdiff1d(np.arange(len(examples)), kept)
+    wanted = max(round(len(examples) * share), 1)
+    if len(others) < wanted + 1:
+        raise InputError(
+            f"--per_class={per_class} leaves {len(others)} of the {len(examples)} examples of "
+            f"{examples.name}, of which {wanted} cannot be held out; expected fewer a class."
+        )
+    _, drawn = seeded_split(len(others), wanted / len(others), seed)
+    return examples.subset(kept), examples.subset(others[drawn])
+
+
+def _first_of_each(labels: np.ndarray, count: int) -> np.ndarray:
+    """The positions, ascending, of the first `count` examples of each label."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == k)[:count] for k in set(labels)]))
 
 
 def seeded_split(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ A method is a subclass whose `train_step` hands `minimize` its loss:
         def train_step(self, batch):
             def loss(x, label, seeds):
                 logits = self.network(x, training=True)
-                return cross_entropy({"logits": logits}, label), {"accuracy": hits(logits, label)}
+                return self.cross_entropy(logits, label), {"accuracy": hits(logits, label)}
 
             return self.minimize(loss, batch)
 """
@@ -19,16 +19,16 @@ import tensorflow as tf
 from robust_tf import draws
 from robust_tf.attacks import PGD
 from robust_tf.errors import InputError
-from robust_tf.losses import cross_entropy
+from robust_tf.losses import cross_entropy, soft_cross_entropy
 from robust_tf.victim import Victim, network_victim
 
 # float16 has no number for small gradients; a power of two changes no bit of other precisions.
 # It is static, as in paper 1's code: Keras' dynamic scale looks at one replica's gradients alone.
 LOSS_SCALE = 1024.0
 
-Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Batch = tuple[tf.Tensor, ...]
 Values = dict[str, tf.Tensor]
-MethodLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, Values]]
+MethodLoss = Callable[..., tuple[tf.Tensor, Values]]
 
 
 def hits(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
@@ -47,6 +47,7 @@ class Method(keras.Model):
       seed: of all random draws, with the number of updates and the image's index.
       accumulate: micro-batches of which one update is made.
       weight_decay: wd in the penalty wd / 2 * sum of squares of all kernels.
+      label_smoothing: a in the training loss' labels (1 - a) y + a / classes; attacks see none.
     """
 
     # Names of the values that this method's loss reports.
@@ -62,6 +63,7 @@ class Method(keras.Model):
         seed: int = 0,
         accumulate: int = 1,
         weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
     ):
         super().__init__(name="method")
         self.network = network
@@ -72,6 +74,7 @@ class Method(keras.Model):
         self.seed = seed
         self.accumulate = accumulate
         self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
         names = {"loss", "accuracy", "adv_accuracy", *self.reports}
         self._means = {name: keras.metrics.Mean(name=name) for name in sorted(names)}
         self.built = True
@@ -119,13 +122,47 @@ class Method(keras.Model):
         filled = [(name, mean) for name, mean in self._means.items() if mean.count.numpy()]
         return {name: float(mean.result()) for name, mean in filled}
 
+    def cross_entropy(self, logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        """Each image's training loss for its label, smoothed where that was asked for."""
+        if not self.label_smoothing:
+            return cross_entropy({"logits": logits}, label)
+        y = tf.one_hot(label, logits.shape[-1], dtype=logits.dtype)
+        return self.soft_cross_entropy(logits, y)
+
+    def soft_cross_entropy(self, logits: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Each image's training loss for a distribution over the classes, smoothed likewise."""
+        a = self.label_smoothing
+        return soft_cross_entropy({"logits": logits}, (1 - a) * y + a / y.shape[-1])
+
+    def seeds(self, index: tf.Tensor) -> tf.Tensor:
+        """One seed pair an image, for this update."""
+        return draws.image_seeds(self.seed, self.optimizer.iterations.value, index)
+
+    def batch_seeds(self, index: tf.Tensor) -> tf.Tensor:
+        """The same seed pair for every image of the global batch, for this update."""
+        return self.seeds(tf.zeros_like(index))
+
+    def by_part(self, function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.Tensor:
+        """`function` of the batch, computed micro-batch by micro-batch and put together again."""
+        if self.accumulate == 1:
+            return function(*tensors)
+        parts = [tf.reshape(t, (self.accumulate, -1, *t.shape[1:])) for t in tensors]
+        signature = tf.TensorSpec((parts[0].shape[1], *tensors[0].shape[1:]), tensors[0].dtype)
+        done = tf.map_fn(
+            lambda part: function(*part),
+            parts,
+            parallel_iterations=1,
+            fn_output_signature=signature,
+        )
+        return tf.reshape(done, tensors[0].shape)
+
     def minimize(self, loss: MethodLoss, batch: Batch) -> Values:
         """One update of the weights from one batch, in `accumulate` equal parts.
 
         Args:
-          loss: maps a part (images, labels, seeds) to each image's loss and to the values, one an
-            image, that this method reports.
-          batch: (images, labels, indices).
+          loss: maps a part to each image's loss and to the values, one an image, that this method
+            reports; its arguments are those of the batch, but seeds in place of the indices.
+          batch: (images, labels, indices), or any tensors followed by the images' indices.
         """
         size = batch[0].shape[0]
         if size is None or size % self.accumulate:
@@ -143,12 +180,11 @@ class Method(keras.Model):
     def _part(self, loss: MethodLoss, batch: Batch, part: tf.Tensor | int):
         """The gradients of one micro-batch's share of the loss, and its reported values' sums."""
         size = batch[0].shape[0] // self.accumulate
-        x, label, index = (t[part * size : (part + 1) * size] for t in batch)
-        seeds = draws.image_seeds(self.seed, self.optimizer.iterations.value, index)
+        *tensors, index = (t[part * size : (part + 1) * size] for t in batch)
         # The replicas' gradients are summed, so each takes its share of the global mean.
         shares = self.accumulate * tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape() as tape:
-            losses, values = loss(x, label, seeds)
+            losses, values = loss(*tensors, self.seeds(index))
             objective = (tf.reduce_mean(losses) + self._penalty(losses.dtype)) / shares
             scaled = objective * LOSS_SCALE
         gradients = tape.gradient(scaled, [v.value for v in self.trainable_variables])
@@ -169,10 +205,10 @@ class Method(keras.Model):
         return total
 
     def _penalty(self, dtype: tf.DType) -> tf.Tensor:
-        """wd / 2 * |w|^2 over kernels: convolutions' and dense layers', not biases or norms'."""
+        """wd / 2 * |w|^2 over kernels, whatever has two axes or more: not biases, not norms."""
         if not self.weight_decay:
             return tf.constant(0.0, dtype)
-        kernels = [v.value for v in self.trainable_variables if v.name == "kernel"]
+        kernels = [v.value for v in self.trainable_variables if len(v.shape) > 1]
         squares = tf.add_n([tf.cast(tf.nn.l2_loss(k), dtype) for k in kernels])
         return self.weight_decay * squares
 
@@ -180,14 +216,19 @@ class Method(keras.Model):
         """Clean accuracy, and accuracy under `val_attack`; images with index -1 are padding."""
         x, label, index = batch
         real = tf.cast(index >= 0, tf.float32)
-        logits = self.network(x, training=False)
-        values = {"loss": cross_entropy({"logits": logits}, label), "accuracy": hits(logits, label)}
+        logits, values = self.judge(x)
+        values |= {"loss": cross_entropy({"logits": logits}, label)}
+        values |= {"accuracy": hits(logits, label)}
         if self.val_attack is not None:
             x_adv = self.attacked_for_validation(*batch)
             values["adv_accuracy"] = hits(self.network(x_adv, training=False), label)
         for name, value in values.items():
             self._means[name].update_state(value, sample_weight=real)
         return self._results(values)
+
+    def judge(self, x: tf.Tensor) -> tuple[tf.Tensor, Values]:
+        """The logits in inference mode, and what else of each image a validation reports."""
+        return self.network(x, training=False), {}
 
     def attacked_for_validation(self, x, label, index) -> tf.Tensor:
         """The images as `val_attack` makes them: with the same draws in each epoch."""

@@ -6,7 +6,6 @@ Paper 1: "we train our networks exclusively on adversarial images generated usin
 gradient descent (PGD) attack". With an attack of 0 steps, or epsilon 0, it is standard training.
 """
 
-from robust_tf.losses import cross_entropy
 from robust_tf.methods.base import Batch, Method, Values, hits
 
 
@@ -23,6 +22,6 @@ class PGDAdversarialTraining(Method):
             x_adv = self.attack(self.victim, x, label, seeds)
             # The outer minimum, whose forward pass moves batch norm's statistics.
             logits = self.network(x_adv, training=True)
-            return cross_entropy({"logits": logits}, label), {"adv_accuracy": hits(logits, label)}
+            return self.cross_entropy(logits, label), {"adv_accuracy": hits(logits, label)}
 
         return self.minimize(loss, batch)

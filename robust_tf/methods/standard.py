@@ -1,6 +1,5 @@
 """Standard training: cross-entropy on clean images, what every robust method is compared with."""
 
-from robust_tf.losses import cross_entropy
 from robust_tf.methods.base import Batch, Method, Values, hits
 
 
@@ -14,6 +13,6 @@ class Standard(Method):
 
         def loss(x, label, seeds):
             logits = self.network(x, training=True)
-            return cross_entropy({"logits": logits}, label), {"accuracy": hits(logits, label)}
+            return self.cross_entropy(logits, label), {"accuracy": hits(logits, label)}
 
         return self.minimize(loss, batch)

@@ -4,10 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 
 import keras
+from keras import KerasTensor
 
 from robust_tf import errors
+from robust_tf.layers import DENOISERS
 from robust_tf.networks import cnn, resnet, wide_resnet
-from robust_tf.networks.parts import ACTIVATIONS, HEADS, Parts
+from robust_tf.networks.fpd import FPD
+from robust_tf.networks.parts import ACTIVATIONS, DENOISE_AT, HEADS, Parts
 
 DTYPES = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 # Any wrn-DEPTH-WIDTH is valid; these are the ones that a wrong name is compared with.
@@ -24,6 +27,9 @@ def build(
     activation: str | None = None,
     head: str = "linear",
     stem: str | None = None,
+    denoise: str = "none",
+    denoise_at: str = "group",
+    fpd: FPD | None = None,
     sync_bn: bool = False,
     dtype: str = "float32",
     seed: int = 0,
@@ -41,6 +47,11 @@ def build(
         known with.
       head: linear, or tanh: its logits lie in (-1, 1), what it squeezes is "before_squeeze".
       stem: of a ResNet, imagenet or small; None chooses by the images' size.
+      denoise: filter of paper 1's denoising blocks, one of layers.DENOISERS, or none.
+      denoise_at: where they are, after each "group" (its output is then the denoised one) or
+        after each "block".
+      fpd: what of paper 2's decoder is put around the network; the layer "restored" then holds the
+        image that it restores.
       sync_bn: whether batch norm takes its statistics over all replicas.
       dtype: the policy of the layers; the logits stay float32, or float64 under float64.
       seed: the same name, shape and seed give the same initial weights.
@@ -52,15 +63,24 @@ def build(
         ("--activation", activation, ACTIVATIONS),
         ("--head", head, HEADS),
         ("--precision", dtype, DTYPES),
+        ("--denoise", denoise, ("none", *DENOISERS)),
+        ("--denoise_at", denoise_at, DENOISE_AT),
     ):
         if value not in known:
             raise errors.unknown(flag, value, known)
-    parts = Parts(activation, sync_bn, dtype, seed)
+    parts = Parts(activation, sync_bn, dtype, seed, denoise, denoise_at)
     images = keras.Input(tuple(input_shape), name="images", dtype="float32")
-    features = body.features(parts, parts.rescale(images))
+    x = fpd.features(body, parts, images) if fpd else _features(body, parts, images)
     initializer = body.head_initializer(parts.layer_seed("logits"))
-    logits = parts.head(features, head, classes, initializer)
+    logits = parts.head(x, head, classes, initializer)
     return keras.Model(images, logits, name=name)
+
+
+def _features(body: Body, parts: Parts, images: KerasTensor) -> KerasTensor:
+    x = body.stem(parts, parts.rescale(images))
+    for group in range(body.groups):
+        x = parts.group(body.group(parts, x, group), group)
+    return body.pool(parts, x)
 
 
 def _check_shape(input_shape: Sequence[int], classes: int) -> None:
@@ -81,7 +101,7 @@ def _body(name: str, stem: str | None, input_shape: Sequence[int]) -> Body:
         stem = stem or ("small" if small else "imagenet")
         if stem not in resnet.STEMS:
             raise errors.unknown("--stem", stem, resnet.STEMS)
-        return dataclasses.replace(resnet.RESNETS[name], stem=stem)
+        return dataclasses.replace(resnet.RESNETS[name], stem_kind=stem)
     body = cnn.SmallCNN() if name == "cnn-small" else wide_resnet.parse(name)
     if body is None:
         raise errors.unknown("--network", name, ["cnn-small", *KNOWN_WIDE, *resnet.RESNETS])

@@ -18,19 +18,25 @@ class SmallCNN:
 
     default_activation: ClassVar[str] = "relu"
 
-    def features(self, parts: Parts, x: KerasTensor) -> KerasTensor:
+    groups: ClassVar[int] = 2
+
+    def stem(self, parts: Parts, x: KerasTensor) -> KerasTensor:
+        """Returns `x`: the first group is the first layer."""
+        return x
+
+    def group(self, parts: Parts, x: KerasTensor, group: int) -> KerasTensor:
+        """Returns what a group, one convolution, makes of `x`."""
+        name = f"group{group}"
+        # Without batch norm the size of the activations has to survive the way forward.
+        x = parts.conv(x, f"{name}_conv", 32 * 2**group, 4, stride=2, fan="fan_in", bias=True)
+        return parts.block(parts.act(x, f"{name}_act"), f"{name}_block0")
+
+    def pool(self, parts: Parts, x: KerasTensor) -> KerasTensor:
         """Returns one feature vector an image."""
-        for index, filters in enumerate((32, 64)):
-            name = f"group{index}"
-            # Without batch norm the size of the activations has to survive the way forward.
-            x = parts.conv(x, f"{name}_conv", filters, 4, stride=2, fan="fan_in", bias=True)
-            x = parts.group(parts.act(x, f"{name}_act"), index)
-        x = keras.layers.Flatten(name="flatten", dtype=parts.dtype)(x)
+        x = parts.layer(keras.layers.Flatten, "flatten")(x)
         initializer = keras.initializers.HeNormal(seed=parts.layer_seed("dense"))
-        layer = keras.layers.Dense(
-            256, kernel_initializer=initializer, name="dense", dtype=parts.dtype
-        )
-        return parts.act(layer(x), "dense_act")
+        options = {"units": 256, "kernel_initializer": initializer}
+        return parts.act(parts.layer(keras.layers.Dense, "dense", **options)(x), "dense_act")
 
     def head_initializer(self, seed: int) -> keras.Initializer:
         """Returns the classifier's initializer."""

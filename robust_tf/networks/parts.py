@@ -2,10 +2,14 @@
 
 parts = Parts("relu", sync_bn=False, dtype="float32", seed=0)
 x = parts.conv(x, "conv0", filters=16, size=3)
+
+A layer is made once: the same name again is the same layer with the same weights.
 """
 
 import dataclasses
+import functools
 import zlib
+from collections.abc import Callable
 
 import keras
 from keras import KerasTensor
@@ -18,6 +22,7 @@ ACTIVATIONS = {
     "leaky_relu": lambda **options: keras.layers.LeakyReLU(negative_slope=0.1, **options),
 }
 HEADS = ("linear", "tanh")
+DENOISE_AT = ("group", "block")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +34,17 @@ class Parts:
       sync_bn: whether batch norm takes its statistics over all replicas.
       dtype: the dtype policy of the layers.
       seed: what the initial weights depend on, with each layer's name.
+      denoise: the filter of denoising blocks, or none.
+      denoise_at: whether they come after each group or each block.
     """
 
     activation: str
     sync_bn: bool
     dtype: str
     seed: int
+    denoise: str = "none"
+    denoise_at: str = "group"
+    made: dict[str, keras.layers.Layer] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def full_dtype(self) -> str:
@@ -45,11 +55,17 @@ class Parts:
         """Returns a seed that depends on the layer's name, not on what was built before it."""
         return zlib.crc32(f"{self.seed}:{name}".encode())
 
+    def layer(self, kind: Callable, name: str, **options) -> keras.layers.Layer:
+        """Returns the layer of this name, made now or before."""
+        if name not in self.made:
+            self.made[name] = kind(name=name, **{"dtype": self.dtype, **options})
+        return self.made[name]
+
     def rescale(self, images: KerasTensor) -> KerasTensor:
         """Maps [0, 1] to [-1, 1], so that zero padding is a middle grey."""
         # In bfloat16 an image would lose half of its 256 levels here.
-        layer = keras.layers.Rescaling(2.0, offset=-1.0, name="rescale", dtype=self.full_dtype)
-        return layer(images)
+        options = {"scale": 2.0, "offset": -1.0, "dtype": self.full_dtype}
+        return self.layer(keras.layers.Rescaling, "rescale", **options)(images)
 
     def conv(
         self,
@@ -61,59 +77,76 @@ class Parts:
         groups: int = 1,
         fan: str = "fan_out",
         bias: bool = False,
+        scale: float = 2.0,
     ) -> KerasTensor:
-        """Adds a 'same' convolution with He's initialization over `fan`."""
+        """Adds a 'same' convolution with weights of variance `scale` (He's is 2) over `fan`."""
         kind = keras.layers.Conv2D if groups == 1 else layers.GroupedConv2D
         initializer = keras.initializers.VarianceScaling(
-            2.0, fan, "truncated_normal", seed=self.layer_seed(name)
+            scale, fan, "truncated_normal", seed=self.layer_seed(name)
         )
-        layer = kind(
-            filters,
-            size,
+        layer = self.layer(
+            kind,
+            name,
+            filters=filters,
+            kernel_size=size,
             strides=stride,
             padding="same",
             groups=groups,
             use_bias=bias,
             kernel_initializer=initializer,
-            name=name,
-            dtype=self.dtype,
         )
         return layer(x)
 
     def norm(self, x: KerasTensor, name: str, gamma: str = "ones") -> KerasTensor:
         """Adds a batch norm whose scale starts as `gamma`."""
-        layer = keras.layers.BatchNormalization(
+        layer = self.layer(
+            keras.layers.BatchNormalization,
+            name,
             momentum=0.9,
             epsilon=1e-5,
             gamma_initializer=gamma,
             synchronized=self.sync_bn,
-            name=name,
-            dtype=self.dtype,
         )
         return layer(x)
 
     def act(self, x: KerasTensor, name: str) -> KerasTensor:
         """Adds the activation."""
-        return ACTIVATIONS[self.activation](name=name, dtype=self.dtype)(x)
+        return self.layer(ACTIVATIONS[self.activation], name)(x)
 
     def add(self, x: KerasTensor, y: KerasTensor, name: str) -> KerasTensor:
         """Adds the sum of two feature maps."""
-        return keras.layers.Add(name=name, dtype=self.dtype)([x, y])
+        return self.layer(keras.layers.Add, name)([x, y])
+
+    def block(self, x: KerasTensor, name: str) -> KerasTensor:
+        """Ends a block: with a denoising block, where each has one."""
+        return self.denoised(x, name) if self.denoise_at == "block" else x
 
     def group(self, x: KerasTensor, index: int) -> KerasTensor:
-        """Names the output of a group, for those who tap features."""
-        return keras.layers.Identity(name=f"group{index}", dtype=self.dtype)(x)
+        """Ends a group: denoises, where groups are, and names the output for those who tap it."""
+        name = f"group{index}"
+        if self.denoise_at == "group":
+            x = self.denoised(x, name)
+        return self.layer(keras.layers.Identity, name)(x)
+
+    def denoised(self, x: KerasTensor, name: str) -> KerasTensor:
+        """Adds a denoising block: "transforming y_i using a single 1x1 convolutional layer, and
+        adding the result to x_i" (paper 1), with batch norm of zero gamma, no ReLU (its code)."""
+        if self.denoise == "none":
+            return x
+        name = f"{name}_denoise"
+        filter = functools.partial(layers.denoiser, self.denoise, seed=self.layer_seed(name))
+        y = self.layer(filter, name)(x)
+        y = self.norm(self.conv(y, f"{name}_conv", x.shape[-1], 1), f"{name}_bn", gamma="zeros")
+        return self.add(x, y, f"{name}_add")
 
     def max_pool(self, x: KerasTensor, name: str, size: int) -> KerasTensor:
         """Adds 'same' max pooling that halves the map."""
-        layer = keras.layers.MaxPooling2D(
-            size, strides=2, padding="same", name=name, dtype=self.dtype
-        )
-        return layer(x)
+        options = {"pool_size": size, "strides": 2, "padding": "same"}
+        return self.layer(keras.layers.MaxPooling2D, name, **options)(x)
 
     def mean_pool(self, x: KerasTensor) -> KerasTensor:
         """Adds the mean over the map's positions."""
-        return keras.layers.GlobalAveragePooling2D(name="pool", dtype=self.dtype)(x)
+        return self.layer(keras.layers.GlobalAveragePooling2D, "pool")(x)
 
     def head(
         self, x: KerasTensor, kind: str, classes: int, initializer: keras.Initializer
@@ -128,10 +161,9 @@ class Parts:
         """
         # TensorFlow's gradient of Tanh is exactly 0 from 3.5 in bfloat16, from 8 in float32.
         name = "before_squeeze" if kind == "tanh" else "logits"
-        layer = keras.layers.Dense(
-            classes, kernel_initializer=initializer, name=name, dtype=self.full_dtype
-        )
-        linear = layer(x)
+        options = {"units": classes, "kernel_initializer": initializer, "dtype": self.full_dtype}
+        linear = self.layer(keras.layers.Dense, name, **options)(x)
         if kind == "linear":
             return linear
-        return keras.layers.Activation("tanh", name="logits", dtype=self.full_dtype)(linear)
+        squeeze = functools.partial(keras.layers.Activation, "tanh")
+        return self.layer(squeeze, "logits", dtype=self.full_dtype)(linear)

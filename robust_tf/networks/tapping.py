@@ -7,7 +7,7 @@ import keras
 
 from robust_tf import errors
 
-DOORS = re.compile(r"group\d+|before_squeeze|logits")
+DOORS = re.compile(r"group\d+|restored|before_squeeze|logits")
 
 
 def outputs(network: keras.Model, names: Iterable[str]) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Wide residual networks, wrn-DEPTH-WIDTH, pre-activated: parse("wrn-28-10").features(parts, x).
+"""Wide residual networks, wrn-DEPTH-WIDTH, pre-activated: parse("wrn-28-10").
 
 A depth D with (D - 4) / 6 whole has 1x1 convolutions as shortcuts where the shape changes; with
 (D - 2) / 6 whole it is Madry's form, whose shortcuts are pooled and padded with zero channels.
@@ -6,6 +6,7 @@ A depth D with (D - 4) / 6 whole has 1x1 convolutions as shortcuts where the sha
 
 import dataclasses
 import re
+from typing import ClassVar
 
 import keras
 from keras import KerasTensor
@@ -30,20 +31,27 @@ class WideResNet:
     width: int
     madry: bool
 
+    groups: ClassVar[int] = 3
+
     @property
     def default_activation(self) -> str:
         """The activation that the form is known with."""
         return "leaky_relu" if self.madry else "relu"
 
-    def features(self, parts: Parts, x: KerasTensor) -> KerasTensor:
+    def stem(self, parts: Parts, x: KerasTensor) -> KerasTensor:
+        """Returns what the first group takes."""
+        return parts.conv(x, "conv0", 16, 3)
+
+    def group(self, parts: Parts, x: KerasTensor, group: int) -> KerasTensor:
+        """Returns what a group makes of `x`."""
+        filters = 16 * 2**group * self.width
+        for block in range(self.blocks):
+            stride = 2 if group > 0 and block == 0 else 1
+            x = self._block(parts, x, f"group{group}_block{block}", filters, stride)
+        return x
+
+    def pool(self, parts: Parts, x: KerasTensor) -> KerasTensor:
         """Returns one feature vector an image."""
-        x = parts.conv(x, "conv0", 16, 3)
-        for group, filters in enumerate((16, 32, 64)):
-            for block in range(self.blocks):
-                stride = 2 if group > 0 and block == 0 else 1
-                name = f"group{group}_block{block}"
-                x = self._block(parts, x, name, filters * self.width, stride)
-            x = parts.group(x, group)
         return parts.mean_pool(parts.act(parts.norm(x, "bn_last"), "act_last"))
 
     def head_initializer(self, seed: int) -> keras.Initializer:
@@ -58,7 +66,8 @@ class WideResNet:
         y = parts.act(parts.norm(y, f"{name}_bn2"), f"{name}_act2")
         y = parts.conv(y, f"{name}_conv2", filters, 3)
         shortcut = self._madry_shortcut if self.madry else self._conv_shortcut
-        return parts.add(y, shortcut(parts, x, activated, name, filters, stride), f"{name}_add")
+        x = parts.add(y, shortcut(parts, x, activated, name, filters, stride), f"{name}_add")
+        return parts.block(x, name)
 
     @staticmethod
     def _conv_shortcut(
@@ -76,8 +85,8 @@ class WideResNet:
         source = activated if name == "group0_block0" else x
         if stride == 1 and x.shape[-1] == filters:
             return source
-        layer = layers.PooledShortcut(filters, stride, name=f"{name}_shortcut", dtype=parts.dtype)
-        return layer(source)
+        options = {"filters": filters, "stride": stride}
+        return parts.layer(layers.PooledShortcut, f"{name}_shortcut", **options)(source)
 
 
 def parse(name: str) -> WideResNet | None:

@@ -49,7 +49,7 @@ def test_hyperparameters_are_what_json_takes():
         "aim": "untargeted",
         "steps": 5,
         "step_size": 0.125,
-        "random_start": True,
+        "start": "uniform",
         "clean_start": 0.0,
         "momentum": 0.0,
         "restarts": 2,
@@ -59,7 +59,7 @@ def test_hyperparameters_are_what_json_takes():
 
 def test_compiled_by_xla_gives_the_same_images():
     # XLA draws other numbers: the random start is left out.
-    attack = PGD(Threat("L2", 0.1), steps=2, random_start=False)
+    attack = PGD(Threat("L2", 0.1), steps=2, start="none")
     assert compiled(attack, xla=False) is attack
     victim = network_victim(linear_network(np.arange(12).reshape(4, 3) % 5))
     batch = (tf.constant(random_images(4)), tf.constant([0, 1, 2, 0]), seeds(4))

@@ -83,7 +83,7 @@ def test_a_share_of_images_starts_clean(share):
 
 
 def test_without_random_start_every_image_starts_clean():
-    x, start = _starts(5, random_start=False)
+    x, start = _starts(5, start="none")
     np.testing.assert_array_equal(start, x)
 
 

@@ -32,23 +32,23 @@ def _attack(attack: PGD, x=INNER, label=LABEL, victim=VICTIM) -> np.ndarray:
 
 
 @pytest.mark.parametrize("loss", UNTARGETED_LOSSES.values(), ids=UNTARGETED_LOSSES)
-@pytest.mark.parametrize("random_start", [False, True])
-def test_linf_reaches_the_corner(loss, random_start):
-    attack = PGD(Threat("Linf", EPSILON), loss=loss, steps=10, random_start=random_start)
+@pytest.mark.parametrize("start", ["none", "uniform"])
+def test_linf_reaches_the_corner(loss, start):
+    attack = PGD(Threat("Linf", EPSILON), loss=loss, steps=10, start=start)
     found = _attack(attack)
     corner = INNER + EPSILON * AWAY * np.sign(TOWARDS_1).reshape(1, 2, 2, 1)
     # The last pixel has no weight: it stays where it started.
     np.testing.assert_array_equal(found.reshape(2, 4)[:, :3], corner.reshape(2, 4)[:, :3])
     stayed = found[:, 1, 1] == INNER[:, 1, 1]
-    assert np.all(stayed) != random_start
+    assert np.all(stayed) == (start == "none")
 
 
 @pytest.mark.parametrize("loss", UNTARGETED_LOSSES.values(), ids=UNTARGETED_LOSSES)
 @pytest.mark.parametrize(
-    ("random_start", "steps", "tolerance"), [(False, 4, 1e-6), (True, 60, 1e-5)]
+    ("start", "steps", "tolerance"), [("none", 4, 1e-6), ("uniform", 60, 1e-5)]
 )
-def test_l2_reaches_the_end_of_the_gradient(loss, random_start, steps, tolerance):
-    attack = PGD(Threat("L2", EPSILON), loss=loss, steps=steps, random_start=random_start)
+def test_l2_reaches_the_end_of_the_gradient(loss, start, steps, tolerance):
+    attack = PGD(Threat("L2", EPSILON), loss=loss, steps=steps, start=start)
     direction = (TOWARDS_1 / np.linalg.norm(TOWARDS_1)).reshape(1, 2, 2, 1)
     np.testing.assert_allclose(_attack(attack), INNER + EPSILON * AWAY * direction, atol=tolerance)
 
@@ -60,7 +60,7 @@ def test_a_confident_network_gives_its_direction_away_all_the_same(norm, loss):
     weights = np.array([[90.0, 0.0, 50.0], [0.0, 70.0, 20.0], [30.0, 0.0, 0.0], [0.0, 10.0, 0.0]])
     x = tf.constant(image(0.5, 0.5, 0.5, 0.5))
     network = linear_network(weights, bias=[30.0, 0.0, 0.0])
-    attack = PGD(Threat(norm, 0.1), loss=loss, steps=20, random_start=False)
+    attack = PGD(Threat(norm, 0.1), loss=loss, steps=20, start="none")
     got = attack(network_victim(network), x, tf.constant([0]), seeds(1)) - x
     # Class 1 is the nearest, 50 nats away, and stays it.
     direction = weights[:, 1] - weights[:, 0]
@@ -70,7 +70,7 @@ def test_a_confident_network_gives_its_direction_away_all_the_same(norm, loss):
 
 def test_the_corner_is_clipped_to_the_pixel_range():
     x = image(0.9375, 0.0625, 1.0, 0.5)
-    found = _attack(PGD(Threat("Linf", EPSILON), random_start=False), x, [0])
+    found = _attack(PGD(Threat("Linf", EPSILON), start="none"), x, [0])
     np.testing.assert_array_equal(found, image(1.0, 0.0, 1.0, 0.5))
 
 
@@ -92,13 +92,13 @@ def test_no_corner_of_the_cube_is_worse(loss):
 
 def test_fgsm_is_one_step_of_epsilon_from_the_image():
     attack = fgsm(Threat("Linf", EPSILON), loss=Margin())
-    assert (attack.steps, attack.step_size, attack.random_start) == (1, EPSILON, False)
+    assert (attack.steps, attack.step_size, attack.start) == (1, EPSILON, "none")
     corner = INNER + EPSILON * AWAY * np.sign(TOWARDS_1).reshape(1, 2, 2, 1)
     np.testing.assert_array_equal(_attack(attack), corner)
 
 
 def test_the_step_is_a_quarter_of_epsilon_unless_given():
-    x, start = INNER, dict(steps=1, random_start=False)
+    x, start = INNER, dict(steps=1, start="none")
     moved = _attack(PGD(Threat("Linf", EPSILON), **start)) - x
     np.testing.assert_array_equal(np.unique(np.abs(moved)), [0, EPSILON / 4])
     moved = _attack(PGD(Threat("Linf", EPSILON), step_size=1 / 64, **start)) - x
@@ -109,7 +109,7 @@ def test_the_step_is_a_quarter_of_epsilon_unless_given():
 def test_the_margin_pushes_no_further_than_kappa(kappa, steps_made):
     # margin = 8 x - 2, from 0 at the image; each step of 1/16 adds 1/2.
     network = linear_network([[0.0, 8.0]], [0.0, -2.0], shape=(1, 1, 1))
-    attack = PGD(Threat("Linf", 0.25), loss=Margin(kappa), steps=9, random_start=False)
+    attack = PGD(Threat("Linf", 0.25), loss=Margin(kappa), steps=9, start="none")
     x = np.full((1, 1, 1, 1), 0.25, np.float32)
     found = _attack(attack, x, [0], network_victim(network))
     assert found.item() == 0.25 + steps_made / 16
@@ -119,7 +119,7 @@ def test_kl_leaves_the_clean_prediction_both_ways_but_needs_a_random_start():
     threat = Threat("Linf", EPSILON)
     x = np.repeat(INNER[:1], 40, axis=0)
     kl = dict(loss=losses.kl_divergence, aim=CLEAN_PREDICTION)
-    still = _attack(PGD(threat, random_start=False, **kl), x, np.zeros(40, int))
+    still = _attack(PGD(threat, start="none", **kl), x, np.zeros(40, int))
     np.testing.assert_array_equal(still, x)
     moved = (_attack(PGD(threat, **kl), x, np.zeros(40, int)) - x).reshape(40, 4)[:, :3]
     ways = np.unique(moved, axis=0)
@@ -152,7 +152,7 @@ def _numpy_pgd(x, label, weights, threat: Threat, steps: int, momentum: float) -
 def test_momentum_equals_a_numpy_loop(norm, momentum):
     weights = np.random.default_rng(3).normal(size=(4, 3))
     x, label = random_images(12), np.arange(12) % 3
-    attack = PGD(Threat(norm, 0.3), steps=7, random_start=False, momentum=momentum)
+    attack = PGD(Threat(norm, 0.3), steps=7, start="none", momentum=momentum)
     found = _attack(attack, x, label, network_victim(linear_network(weights)))
     expected = _numpy_pgd(x.reshape(12, 4), label, weights, attack.threat, 7, momentum)
     np.testing.assert_allclose(found.reshape(12, 4), expected, atol=1e-4)

@@ -43,7 +43,7 @@ def test_crop_flip_does_both():
 
 def test_auto_reads_the_table():
     assert augmentation("auto", "digits") is None
-    assert augmentation("auto", "svhn") is augmentation("crop", "digits")
+    assert augmentation("auto", "svhn") is augmentation("crop_flip", "digits")
     assert augmentation("auto", "cifar100") is augmentation("crop_flip", "digits")
     assert augmentation("none", "cifar10") is None
 

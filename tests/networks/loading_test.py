@@ -22,7 +22,7 @@ X = np.random.default_rng(0).random((2, *SHAPE), dtype="float32")
     ],
 )
 def test_round_trip(name, options, tmp_path, monkeypatch):
-    tiny = resnet.ResNet((1,), groups=32, group_width=4)
+    tiny = resnet.ResNet((1,), cardinality=32, group_width=4)
     monkeypatch.setitem(resnet.RESNETS, "resnext-50-32x4d", tiny)
     network = networks.build(name, SHAPE, 10, **options)
     network.save(tmp_path / "network.keras")
@@ -44,7 +44,7 @@ def test_round_trip(name, options, tmp_path, monkeypatch):
     ],
 )
 def test_any_precision_loads_as_float32(name, options, dtype, tolerance, tmp_path, monkeypatch):
-    tiny = resnet.ResNet((1,), groups=32, group_width=4)
+    tiny = resnet.ResNet((1,), cardinality=32, group_width=4)
     monkeypatch.setitem(resnet.RESNETS, "resnext-50-32x4d", tiny)
     network = networks.build(name, SHAPE, 10, dtype=dtype, **options)
     # A fresh network's last gammas are 0: drawn weights, so that every layer counts.

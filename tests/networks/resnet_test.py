@@ -19,7 +19,7 @@ def tiny(monkeypatch):
 
     def build(name: str, blocks: tuple[int, ...], **options) -> keras.Model:
         full = resnet.RESNETS[name]
-        few = resnet.ResNet(blocks, full.groups, full.group_width)
+        few = resnet.ResNet(blocks, full.cardinality, full.group_width)
         monkeypatch.setitem(resnet.RESNETS, name, few)
         return networks.build(name, options.pop("shape", SHAPE), 10, **options)
 

@@ -20,7 +20,8 @@ class _FractionParser(flags.ArgumentParser):
         if not isinstance(argument, str):
             return float(argument)
         try:
-            return float(Fraction(argument.replace(" ", "")))
+            above, _, below = argument.replace(" ", "").partition("/")
+            return float(Fraction(above) / Fraction(below or 1))
         except (ValueError, ArithmeticError):
             raise ValueError("expected a number or a fraction such as 8/255") from None
 

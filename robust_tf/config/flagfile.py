@@ -13,6 +13,7 @@ FLAGS = flags.FLAGS
 _FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir"}
 # What is not of a run, and not of its flags.cfg.
 OF_AN_EVALUATION = ("model", "attacks", "step_size", "restarts", "targeted", "examples", "output")
+OF_AN_EVALUATION += ("attacked_output",)
 
 
 def save(run_dir: pathlib.Path) -> None:
@@ -36,7 +37,7 @@ def read(path: pathlib.Path) -> dict[str, str]:
 
 
 def _ours() -> list[flags.Flag]:
-    return FLAGS.flags_by_module_dict()["robust_tf.config"]
+    return FLAGS.flags_by_module_dict()["robust_tf.config.definitions"]
 
 
 def _line(flag: flags.Flag) -> str:

@@ -1,4 +1,4 @@
-"""What a flag is where nobody gives it, by data set.
+"""What a flag is where nobody gives it, by data set and by method.
 
 The networks, epochs and rates are those that train in minutes, or hours, on a small machine; the
 recipes of the papers are in flags/.
@@ -24,8 +24,28 @@ BY_DATASET = {
     "fake": {**_DIGITS, "eps": 8 / 255, "epochs": 2, "holdout": 0.1},
 }
 
+# What a method's paper says of its attack.
+_TRADES = dict(attack_loss="kl", attack_start="gaussian")
+BY_METHOD = {
+    "trades": _TRADES,
+    "rlfat_p": dict(rlfat_eta=0.5),
+    "rlfat_t": dict(**_TRADES, rlfat_eta=1.0),
+    "bat": dict(attack_steps=1, attack_target="most_confusing"),
+    "fpd": dict(fpd="full"),
+}
+
 # Of sets that do not say otherwise; the rates here and above are sgd's.
 OTHERWISE = dict(
-    attack_warmup_epochs=0.0, export_dir="none", lr=0.05, optimizer="sgd", weight_decay=5e-4
+    attack_loss="ce",
+    attack_start="uniform",
+    attack_steps=10,
+    attack_target="none",
+    attack_warmup_epochs=0.0,
+    export_dir="none",
+    fpd="none",
+    head="linear",
+    lr=0.05,
+    optimizer="sgd",
+    weight_decay=5e-4,
 )
 ADAM_LR = 0.001

@@ -1,0 +1,162 @@
+"""Builds what a plan of training describes: network, attack, optimizer, and the method of them."""
+
+import keras
+import tensorflow as tf
+
+from robust_tf import losses, networks, optim, plans
+from robust_tf.attacks import PGD, Curriculum, aims, compiled, named
+from robust_tf.errors import InputError
+from robust_tf.methods import METHODS, Method
+from robust_tf.threat import Threat
+from robust_tf.victim import Victim, network_victim
+
+
+def method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
+    """The method that the plan describes, with its network, attack and optimizer.
+
+    Args:
+      plan: of the training.
+      image_shape: height, width, channels.
+      classes: how many.
+      steps: updates an epoch.
+    """
+    network = _network(plan, image_shape, classes, plan.network.precision)
+    optimizer = _optimizer(plan.optimizer, plan.epochs, steps)
+    attack = _attack(plan.attack, Threat(plan.norm, plan.eps))
+    if plan.attack.attack_warmup_epochs:
+        length = round(plan.attack.attack_warmup_epochs * steps)
+        attack = Curriculum(attack, optimizer.iterations, length)
+    xla = _use_xla(plan.attack.xla)
+    val_attack = None
+    if plan.val_attack != "clean":
+        val_attack = compiled(named(plan.val_attack, Threat(plan.norm, plan.eval_eps)), xla)
+    built = METHODS[plan.recipe.method](
+        network,
+        attack=compiled(attack, xla),
+        victim=_victim(plan, network, image_shape, classes),
+        val_attack=val_attack,
+        seed=plan.seed,
+        accumulate=plan.accumulate,
+        weight_decay=plan.recipe.weight_decay,
+        label_smoothing=plan.recipe.label_smoothing,
+        **_hyperparameters(plan.recipe),
+    )
+    built.compile(optimizer)
+    return built
+
+
+def _hyperparameters(flags: plans.Recipe) -> dict:
+    """The method's own, by the symbols of its paper."""
+    shuffle = {"k": flags.rlfat_blocks, "per_batch": flags.rlfat_per_batch}
+    lam, eta = {"lam": flags.trades_lambda}, {"eta": flags.rlfat_eta}
+    return {
+        "standard": {},
+        "pgd_at": {},
+        "trades": lam,
+        "rlfat_p": eta | shuffle,
+        "rlfat_t": lam | eta | shuffle,
+        "bat": {"beta": flags.bat_beta, "gamma": flags.bat_gamma, "labels": flags.bat_labels},
+        "fpd": {
+            "attacked": flags.fpd_input == "attack",
+            "epsilon": flags.fpd_noise,
+            "alpha1": flags.fpd_alpha1,
+            "alpha2": flags.fpd_alpha2,
+            "T": flags.fpd_threshold,
+            "phases": flags.fpd_phases,
+        },
+        "smoothing": {"layer": flags.smoothing_layer, "delta": flags.smoothing_delta},
+    }[flags.method]
+
+
+def _network(plan: plans.Train, image_shape, classes: int, dtype: str, **options) -> keras.Model:
+    flags = plan.network
+    return networks.build(
+        flags.network,
+        image_shape,
+        classes,
+        activation=flags.activation,
+        head=flags.head,
+        stem=flags.stem,
+        denoise=flags.denoise,
+        denoise_at=flags.denoise_at,
+        fpd=_fpd(flags),
+        seed=plan.seed,
+        dtype=dtype,
+        **{"sync_bn": flags.sync_bn, **options},
+    )
+
+
+def _fpd(flags: plans.Network) -> networks.FPD | None:
+    if flags.fpd == "none":
+        return None
+    return networks.FPD(
+        parts=flags.fpd,
+        at=flags.fpd_at,
+        inner=flags.fpd_inner,
+        bottleneck=flags.fpd_bottleneck,
+        clean=flags.fpd_clean,
+    )
+
+
+def _attack(plan: plans.Attack, threat: Threat) -> PGD:
+    aim = aims.TARGETS.get(plan.attack_target, aims.UNTARGETED)
+    if plan.attack_loss == "kl":
+        if aim.targeted:
+            raise InputError(
+                "--attack_loss=kl leads away from the clean prediction and cannot aim at "
+                f"--attack_target={plan.attack_target}; expected --attack_target=none."
+            )
+        if plan.attack_start == "none" or plan.attack_clean_start:
+            raise InputError(
+                "--attack_loss=kl has no gradient at the clean image; expected "
+                "--attack_start=uniform or gaussian, and --attack_clean_start=0."
+            )
+        aim = aims.CLEAN_PREDICTION
+    return PGD(
+        threat,
+        loss=losses.by_name(plan.attack_loss, plan.kappa, aim.targeted),
+        aim=aim,
+        steps=plan.attack_steps,
+        step_size=plan.attack_step_size,
+        start=plan.attack_start,
+        clean_start=plan.attack_clean_start,
+        momentum=plan.attack_momentum,
+        restarts=plan.attack_restarts,
+    )
+
+
+def _victim(plan: plans.Train, network, image_shape, classes: int) -> Victim:
+    """The network as the attack sees it: in another precision, or with the batch's statistics."""
+    batch = plan.attack.attack_bn == "batch"
+    dtype = plan.attack.attack_precision
+    # Replicas cannot exchange statistics within the attack's loop, so these are each replica's own.
+    if dtype == plan.network.precision and not (batch and plan.network.sync_bn):
+        return network_victim(network, batch_statistics=batch)
+    twin = _network(plan, image_shape, classes, dtype, sync_bn=False)
+    return network_victim(network, twin=twin, batch_statistics=batch)
+
+
+def _use_xla(flag: str) -> bool:
+    return flag == "on" or (flag == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
+def _optimizer(plan: plans.Optimizer, epochs: int, steps: int) -> keras.optimizers.Optimizer:
+    rate = optim.schedule(
+        plan.schedule,
+        plan.lr,
+        epochs * steps,
+        drops=tuple(epoch * steps for epoch in plan.lr_drops),
+        drop_factor=plan.lr_drop_factor,
+        warmup_steps=round(plan.warmup_epochs * steps),
+        warmup_from=plan.warmup_from,
+    )
+    average = {} if plan.ema is None else {"use_ema": True, "ema_momentum": plan.ema}
+    if plan.optimizer == "adam":
+        return optim.Adam(rate, clip_norm=plan.clip_norm, **average)
+    return optim.SGD(
+        rate,
+        momentum=plan.momentum,
+        nesterov=plan.nesterov,
+        clip_norm=plan.clip_norm,
+        **average,
+    )

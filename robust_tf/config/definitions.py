@@ -1,0 +1,180 @@
+"""Every flag, defined once, by what it is about: python -m robust_tf.train --help lists them.
+
+Where the default is None, the text says what decides; the values are in defaults.py.
+"""
+
+from absl import flags
+
+from robust_tf import attack_names
+from robust_tf.config import kinds
+from robust_tf.config.defaults import BY_DATASET
+
+# Their names are written out: what answers a wrong flag does not wait for TensorFlow.
+_PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
+_TARGETS = ("none", "random", "most_confusing", "least_likely")
+METHODS = ("standard", "pgd_at", "trades", "rlfat_p", "rlfat_t", "bat", "fpd", "smoothing")
+DENOISERS = ("gaussian", "embedded_gaussian", "dot", "concatenation")
+DENOISERS += ("mean", "median", "bilateral", "gaussian_filter")
+
+# Data
+kinds.choice("dataset", "digits", tuple(BY_DATASET), "what to train on and to evaluate on")
+kinds.name("data_dir", None, "folder with the data sets in their official layout or as NAME.npz")
+kinds.count("image_size", None, "resizes images to this many pixels square (by data set)", low=1)
+kinds.count("channels", None, "1 or 3; 3 repeats grey three times (by data set)", low=1)
+kinds.count("examples", None, "evaluate on the first N of the test split (all of it)", low=1)
+kinds.count("per_class", None, "train on the first N images of each class (all)", low=1)
+kinds.choice(
+    "augment",
+    "auto",
+    ("auto", "none", "flip", "crop", "crop_flip"),
+    "training augmentation; auto is by data set",
+)
+kinds.count("data_processes", None, "processes that decode and augment (by data set and cores)")
+kinds.number(
+    "holdout",
+    None,
+    "share of the training images held out to choose the best network (by data set)",
+    high=0.5,
+)
+
+# Network
+kinds.name("network", None, "cnn-small, wrn-D-K, resnet-D, resnext-D-CxWd (by data set)")
+kinds.choice("stem", None, ("imagenet", "small"), "a ResNet's first layers (by image size)")
+kinds.choice("activation", None, ("relu", "elu", "leaky_relu"), "activation (by network)")
+kinds.choice("head", None, ("linear", "tanh"), "the last layer; tanh squeezes the logits (linear)")
+kinds.choice("denoise", "none", ("none", *DENOISERS), "filter of paper 1's denoising blocks")
+kinds.choice("denoise_at", "group", ("group", "block"), "denoising blocks after each of these")
+kinds.choice(
+    "fpd",
+    None,
+    ("none", "fd", "fd_r", "full"),
+    "paper 2's Feature Pyramid Decoder around the network: front denoising alone, with "
+    "restoration, or the whole of it (full for --method=fpd)",
+)
+kinds.choice("fpd_at", "shallow", ("shallow", "deep"), "where two inner denoising layers are")
+kinds.count("fpd_inner", 2, "inner denoising layers of the decoder: 0, 2 or 4", high=4)
+kinds.switch("fpd_bottleneck", False, "1x1 convolutions around the inner denoising")
+kinds.choice(
+    "fpd_clean",
+    "middle",
+    ("none", "average", "flip", "middle"),
+    "how the restored image is cleaned before the second pass",
+)
+kinds.switch("sync_bn", False, "batch norm with the statistics of all replicas")
+
+# Threat and attack
+kinds.choice("norm", "Linf", ("Linf", "L2"), "norm of the threat model")
+kinds.number("eps", None, "radius of the threat model, images being in [0, 1] (by data set)")
+kinds.number("eval_eps", None, "radius of validation, and of evaluating the run (eps)")
+kinds.count("attack_steps", None, "steps of the training attack; 0 is none (10; 1 for bat)")
+kinds.number(
+    "attack_step_size", None, "step size of the training attack (eps / 4; eps / steps for bat)"
+)
+kinds.choice(
+    "attack_loss", None, ("ce", "margin", "kl"), "what the training attack ascends (by method)"
+)
+kinds.number("kappa", 50.0, "confidence at which the margin loss stops to count")
+kinds.choice(
+    "attack_target",
+    None,
+    _TARGETS,
+    "class that the training attack aims at; none is untargeted (none; most_confusing for bat)",
+)
+kinds.choice(
+    "attack_start",
+    None,
+    ("none", "uniform", "gaussian"),
+    "where the training attack starts: the image, a draw of the ball, the image with small noise "
+    "(by method)",
+)
+kinds.number("attack_clean_start", 0.0, "share of images that start clean all the same", high=1)
+kinds.number("attack_momentum", 0.0, "momentum of the training attack's gradient")
+kinds.count("attack_restarts", 1, "restarts of the training attack, the worst kept", low=1)
+kinds.number(
+    "attack_warmup_epochs", None, "epochs in which the training attack grows to eps (by data set)"
+)
+kinds.choice("attack_bn", "inference", ("inference", "batch"), "batch norm of the attacked network")
+kinds.choice(
+    "attack_precision", None, _PRECISIONS, "dtype policy of the attacked network (--precision)"
+)
+kinds.choice("xla", "auto", ("auto", "on", "off"), "compiles the attack; auto is on GPUs only")
+
+# Methods
+kinds.number("label_smoothing", 0.0, "a in the labels (1 - a) y + a / classes of the loss", high=1)
+kinds.number("trades_lambda", 6.0, "lambda of trades and rlfat_t")
+kinds.number("rlfat_eta", None, "eta, the weight of feature transfer (0.5 in rlfat_p, 1 in _t)")
+kinds.count("rlfat_blocks", 2, "k, the blocks on each axis of a random block shuffle", low=1)
+kinds.switch("rlfat_per_batch", False, "one shuffle for all images of a batch")
+kinds.number("bat_beta", 9.0, "beta, how far the true class stays above the largest other", low=1)
+kinds.number("bat_gamma", 0.01, "gamma, the share that the most confusing class keeps", low=1e-9)
+kinds.choice(
+    "bat_labels",
+    "adversarial",
+    ("adversarial", "smooth", "one_hot"),
+    "labels of bat; smooth ones are what equal gradients give",
+)
+kinds.choice("fpd_input", "noise", ("noise", "attack"), "what fpd trains to restore")
+kinds.number("fpd_noise", None, "largest noise of a pixel that fpd trains with (eps)")
+kinds.number("fpd_alpha1", 1.0, "alpha1, the weight of cross-entropy in fpd")
+kinds.number("fpd_alpha2", 1.0, "alpha2, the weight of restoration in fpd")
+kinds.number("fpd_threshold", 0.05, "T, the mean squared error above which fpd only restores")
+kinds.count("fpd_phases", 2, "whether fpd trains on its restored images too", low=1, high=2)
+kinds.name("smoothing_layer", "group0", "layer whose features smoothing evens out")
+kinds.number("smoothing_delta", 0.02, "delta, the feature loss below which smoothing stops")
+
+# Training
+kinds.choice("method", "pgd_at", METHODS, "how to train")
+kinds.count("epochs", None, "passes over the training images (by data set)", low=1)
+kinds.count("steps_per_epoch", None, "updates an epoch (images / batch size)", low=1)
+kinds.count("batch_size", None, "images an update, over all workers (by data set)", low=1)
+kinds.count("accumulate", 1, "micro-batches of which each replica makes one update", low=1)
+kinds.choice("optimizer", None, ("sgd", "adam"), "optimizer (by data set)")
+kinds.number("lr", None, "learning rate after warm-up (by data set)")
+kinds.number("momentum", 0.9, "momentum of sgd", high=1)
+kinds.switch("nesterov", False, "Nesterov's momentum")
+kinds.choice(
+    "schedule", "cosine", ("piecewise", "cosine", "constant"), "course of the learning rate"
+)
+kinds.counts("lr_drops", "epochs after which piecewise lowers the rate, as in 100,150")
+kinds.number("lr_drop_factor", 0.1, "what piecewise multiplies the rate by", high=1)
+kinds.number("warmup_epochs", 0.0, "epochs of linear warm-up")
+kinds.number("warmup_from", 0.0, "learning rate at the start of the warm-up")
+kinds.number("weight_decay", None, "wd of the penalty wd/2 |w|^2 on kernels (by data set)")
+kinds.number("clip_norm", None, "largest norm of an update's whole gradient (none)", low=1e-9)
+kinds.number("ema", None, "decay of averaged weights, which are then evaluated and saved", high=1)
+kinds.choice("precision", "float32", _PRECISIONS, "dtype policy of the network")
+kinds.count("seed", 0, "seed of all random draws", high=2**31 - 1)
+kinds.switch("deterministic", False, "only operations that repeat to the bit, also on GPUs")
+kinds.checked(
+    "val_attack",
+    attack_names.parse,
+    "attack for choosing the best network (pgd-10; clean for standard)",
+)
+kinds.name(
+    "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"
+)
+kinds.name("export_dir", None, "folder to export to; train does so at its end unless none")
+
+# Evaluation and export
+kinds.name("model", None, "run directory or .keras file to evaluate or export")
+flags.DEFINE_list(
+    "attacks", ["clean", "fgsm", "pgd-20", "cw-20"], f"which ones: {', '.join(attack_names.NAMES)}"
+)
+kinds.check("attacks", lambda names: [attack_names.parse(name) for name in names])
+kinds.choice(
+    "attacked_output",
+    "logits",
+    ("logits", "before_squeeze"),
+    "what an evaluation's attacks take the loss of; a tanh head flatters a network by its logits",
+)
+kinds.number("step_size", None, "step size of the attacks of an evaluation (eps / 4)")
+kinds.count("restarts", 1, "restarts of an evaluation's attacks, the worst kept", low=1)
+kinds.choice(
+    "targeted",
+    "none",
+    _TARGETS,
+    "class that an evaluation's attacks aim at; none is untargeted",
+)
+kinds.name(
+    "output", None, "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json)"
+)

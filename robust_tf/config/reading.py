@@ -1,0 +1,157 @@
+"""What the flags say, checked, as plans; flags that nobody set get the default of their setting."""
+
+import dataclasses
+import pathlib
+
+from absl import flags
+
+import robust_tf.config.definitions  # noqa: F401  defines the flags
+from robust_tf.config import flagfile
+from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
+from robust_tf.errors import InputError
+from robust_tf.plans import Evaluate, Export, Train
+
+FLAGS = flags.FLAGS
+
+# What evaluate and export take from the flags of the run that they are pointed at.
+_OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eval_eps", "seed")
+
+
+def train() -> Train:
+    """What the flags say of a training run."""
+    for name in flagfile.OF_AN_EVALUATION:
+        if FLAGS[name].present:
+            raise InputError(f"--{name} does nothing in training; it is a flag of evaluate.")
+    _refuse_default_radius()
+    _fill_for_training()
+    _refuse_contradictions()
+    export_dir = None if FLAGS.export_dir == "none" else pathlib.Path(FLAGS.export_dir)
+    return _read(Train, run_dir=pathlib.Path(FLAGS.run_dir), export_dir=export_dir)
+
+
+def evaluate() -> Evaluate:
+    """What the flags say of an evaluation; what they leave open, the run's own flags say."""
+    for name in FLAGS:
+        if name.startswith("attack_") and FLAGS[name].present:
+            raise InputError(
+                f"--{name} is of the training attack; an evaluation's are set by --attacks, "
+                "--step_size, --restarts and --targeted."
+            )
+    model = _model()
+    _refuse_default_radius()
+    # The radius that a run was validated at is the one to evaluate it at.
+    _fill({"eps": FLAGS.eval_eps})
+    _fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
+    folder = model / "results" if model.is_dir() else model.parent
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name()
+    return _read(Evaluate, model=model, attacks=tuple(FLAGS.attacks), output=output)
+
+
+def export() -> Export:
+    """What the flags say of an export."""
+    model = _model()
+    if FLAGS.export_dir in (None, "none"):
+        return Export(model, (model if model.is_dir() else model.parent) / "export")
+    return Export(model, pathlib.Path(FLAGS.export_dir))
+
+
+def _fill_for_training() -> None:
+    """The more particular comes first: the method, then the data set, then what is left."""
+    _fill(BY_METHOD.get(FLAGS.method, {}))
+    if FLAGS.fpd not in (None, "none"):
+        # Paper 2: "replacing all the activation functions from ReLU to ELU", "fs = Tanh(x)".
+        _fill({"activation": "elu", "head": "tanh"})
+    defaults = OTHERWISE | BY_DATASET[FLAGS.dataset]
+    _fill({"optimizer": defaults["optimizer"]})
+    if FLAGS.optimizer == "adam":
+        _fill({"lr": ADAM_LR})
+    _fill(defaults)
+    if FLAGS.method == "bat":
+        # "we use one-step PGD", of step size epsilon; "two of 8 in 16" for ImageNet.
+        _fill({"attack_step_size": FLAGS.eps / max(1, FLAGS.attack_steps)})
+    _fill({"eval_eps": FLAGS.eps, "fpd_noise": FLAGS.eps, "attack_precision": FLAGS.precision})
+    _fill({"val_attack": "clean" if FLAGS.method == "standard" else "pgd-10"})
+    _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
+
+
+def _refuse_contradictions() -> None:
+    if FLAGS.sync_bn and FLAGS.accumulate > 1:
+        raise InputError(
+            f"--accumulate={FLAGS.accumulate} cannot be used with --sync_bn: the statistics of a "
+            "whole batch cannot be had from its parts; leave one of the two out."
+        )
+    if FLAGS.schedule == "piecewise" and not FLAGS.lr_drops:
+        raise InputError("--schedule=piecewise needs --lr_drops; expected epochs, as in 100,150.")
+    if FLAGS.method == "fpd" and FLAGS.fpd not in ("fd_r", "full"):
+        raise InputError(
+            f"--method=fpd trains a network that restores images, but --fpd={FLAGS.fpd}; "
+            "expected --fpd=full or fd_r."
+        )
+
+
+def _refuse_default_radius() -> None:
+    if FLAGS.norm != "Linf" and FLAGS.eps is None and FLAGS.eval_eps is None:
+        raise InputError(f"--norm={FLAGS.norm} has no radius of its own; expected --eps as well.")
+
+
+def _result_name() -> str:
+    """Another name for each setting, so that one evaluation does not replace another."""
+    parts = [FLAGS.dataset, FLAGS.norm, f"{FLAGS.eps:.4g}", *FLAGS.attacks]
+    if FLAGS.targeted != "none":
+        parts.append(FLAGS.targeted)
+    if FLAGS.attacked_output != "logits":
+        parts.append(FLAGS.attacked_output)
+    if FLAGS.step_size is not None:
+        parts.append(f"step{FLAGS.step_size:.4g}")
+    if FLAGS.restarts > 1:
+        parts.append(f"{FLAGS.restarts}restarts")
+    if FLAGS.examples is not None:
+        parts.append(f"first{FLAGS.examples}")
+    return "-".join(parts) + ".json"
+
+
+def _fill(values: dict) -> None:
+    """Gives flags that nobody set the value they have in this setting."""
+    for name, value in values.items():
+        if FLAGS[name].value is None:
+            FLAGS[name].value = value
+
+
+def _read(plan: type, **given):
+    """A plan whose fields are the values of the flags of their names, but for those given."""
+
+    def value(field):
+        if dataclasses.is_dataclass(field.type):
+            return _read(field.type)
+        return FLAGS[field.name].value
+
+    rest = [field for field in dataclasses.fields(plan) if field.name not in given]
+    return plan(**{field.name: value(field) for field in rest}, **given)
+
+
+def _model() -> pathlib.Path:
+    if FLAGS.model is None:
+        raise InputError("--model is missing; expected a run directory or a .keras file.")
+    model = pathlib.Path(FLAGS.model)
+    if not model.exists():
+        raise InputError(
+            f"--model={model} does not exist; expected a run directory or .keras file."
+        )
+    # A checkpoint lies in the folder checkpoints of its run.
+    for run_dir in (model, model.parent.parent):
+        if (run_dir / "flags.cfg").exists():
+            _adopt(run_dir / "flags.cfg")
+            break
+    return model
+
+
+def _adopt(path: pathlib.Path) -> None:
+    """Takes from a run's flags what the command line leaves open."""
+    saved = flagfile.read(path)
+    # A run from before there was --eval_eps was validated at its --eps.
+    saved.setdefault("eval_eps", saved["eps"])
+    other_norm = FLAGS["norm"].present and FLAGS.norm != saved["norm"]
+    for name in _OF_THE_RUN:
+        # A radius means nothing in another norm.
+        if name in saved and not FLAGS[name].present and not (name == "eval_eps" and other_norm):
+            FLAGS[name].parse(saved[name])

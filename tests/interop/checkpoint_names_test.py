@@ -1,0 +1,87 @@
+"""Each variable of the published checkpoints has one place of its own in our networks."""
+
+import json
+import pathlib
+
+import pytest
+
+from robust_tf import networks
+from robust_tf.interop.checkpoint_names import location
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "golden"
+
+
+def manifest(name: str) -> dict[str, tuple[int, ...]]:
+    """Every variable's shape in a released checkpoint."""
+    path = GOLDEN / f"manifest_{name}.json"
+    if not path.exists():
+        pytest.skip(f"{path.name} of the reference numbers is not beside this repository")
+    return {name: tuple(shape) for name, shape in json.loads(path.read_text())}
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("conv0/W", ("conv0", "kernel")),
+        ("conv0/bn/gamma", ("bn0", "gamma")),
+        ("group0/block2/conv3/W", ("group0_block2_conv3", "kernel")),
+        ("group2/block22/conv1/bn/mean/EMA", ("group2_block22_bn1", "moving_mean")),
+        ("group1/block0/convshortcut/W", ("group1_block0_shortcut", "kernel")),
+        (
+            "group1/block0/convshortcut/bn/variance/EMA",
+            ("group1_block0_shortcut_bn", "moving_variance"),
+        ),
+        ("group3_denoise/embedding_theta/W", ("group3_denoise", "theta")),
+        ("group3_denoise/embedding_phi/W", ("group3_denoise", "phi")),
+        ("group3_denoise/conv/W", ("group3_denoise_conv", "kernel")),
+        ("group3_denoise/conv/bn/beta", ("group3_denoise_bn", "beta")),
+        ("group0/block1/non_local/embedding_phi/W", ("group0_block1_denoise", "phi")),
+        ("group0/block1/non_local/conv/W", ("group0_block1_denoise_conv", "kernel")),
+        ("group0/block1/non_local/conv/bn/beta", ("group0_block1_denoise_bn", "beta")),
+        ("linear/W", ("logits", "kernel")),
+        ("linear/b", ("logits", "bias")),
+    ],
+)
+def test_places(name, place):
+    assert location(name) == location(f"{name}:0") == place
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "learning_rate:0",
+        "global_step",
+        "EMA/cross_entropy_loss/biased",
+        "EMA/conv0/W",
+        "conv0/W/Momentum:0",
+        "group0/block0/conv1/bn/gamma/Momentum",
+        "tower0/conv0/W",
+        "conv0/b",
+        "conv0/bn/W",
+        "group0/block0/conv4/W",
+        "linear/gamma",
+        "",
+    ],
+)
+def test_what_is_no_weight_has_no_place(name):
+    assert location(name) is None
+
+
+@pytest.mark.parametrize("name", ["R50", "R101", "R152", "R152-Denoise", "X101-DenoiseAll"])
+def test_no_two_variables_share_a_place(name):
+    names = manifest(name)
+    places = [location(variable) for variable in names]
+    assert None not in places
+    assert len(set(places)) == len(names)
+
+
+@pytest.mark.parametrize("suffix", ["", ":0"])
+def test_resnet_50_is_filled_to_its_last_variable(suffix):
+    shapes = manifest("R50")
+    network = networks.build("resnet-50", (224, 224, 3), 1000)
+    ours = {(w.path.split("/")[-2], w.name): tuple(w.shape) for w in network.weights}
+    assert {location(name + suffix): shape for name, shape in shapes.items()} == ours
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
