@@ -144,6 +144,7 @@ class Method(keras.Model):
 
     def by_part(self, function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.Tensor:
         """`function` of the batch, computed micro-batch by micro-batch and put together again."""
+        self._check_parts(tensors[0])
         if self.accumulate == 1:
             return function(*tensors)
         parts = [tf.reshape(t, (self.accumulate, -1, *t.shape[1:])) for t in tensors]
@@ -164,11 +165,7 @@ class Method(keras.Model):
             reports; its arguments are those of the batch, but seeds in place of the indices.
           batch: (images, labels, indices), or any tensors followed by the images' indices.
         """
-        size = batch[0].shape[0]
-        if size is None or size % self.accumulate:
-            raise InputError(
-                f"--accumulate={self.accumulate} must divide each replica's batch of {size} images."
-            )
+        size = self._check_parts(batch[0])
         gradients, values = self._part(loss, batch, 0)
         if self.accumulate > 1:
             gradients, values = self._other_parts(loss, batch, (gradients, values))
@@ -176,6 +173,15 @@ class Method(keras.Model):
         for name, value in values.items():
             self._means[name].update_state(value / size, sample_weight=size)
         return self._results(values)
+
+    def _check_parts(self, x: tf.Tensor) -> int:
+        """How many images there are, which must be so many for each part."""
+        size = x.shape[0]
+        if size is None or size % self.accumulate:
+            raise InputError(
+                f"--accumulate={self.accumulate} must divide each replica's batch of {size} images."
+            )
+        return size
 
     def _part(self, loss: MethodLoss, batch: Batch, part: tf.Tensor | int):
         """The gradients of one micro-batch's share of the loss, and its reported values' sums."""
