@@ -9,10 +9,8 @@ data=$1 runs=${2:-runs/cifar10}
 
 row() { # NAME, flags
   python -m robust_tf.train --flagfile=flags/cifar10_10k.cfg --data_dir="$data" --run_dir="$runs/$1" "${@:2}"
-  python -m robust_tf.evaluate --model="$runs/$1" --attacks=clean,pgd-20 --examples=1000 \
+  python -m robust_tf.evaluate --model="$runs/$1" --attacks=clean,pgd-20,cw-20 --restarts=3 --examples=1000 \
     --output="results/cifar10/$1.json"
-  python -m robust_tf.evaluate --model="$runs/$1" --attacks=cw-20 --restarts=3 --examples=1000 \
-    --output="results/cifar10/$1-margin.json"
 }
 
 row standard --method=standard
@@ -21,3 +19,4 @@ row trades --method=trades
 row rlfat_p --method=rlfat_p
 row rlfat_t --method=rlfat_t
 row r_mc_la --method=bat --attack_steps=1 --attack_step_size=8/255
+python tools/compare results/cifar10/{standard,pgd_at,trades,rlfat_p,rlfat_t,r_mc_la}.json

@@ -11,10 +11,8 @@ row() { # NAME, the output that is attacked, flags
   local run="$runs/$1" out="results/mnist/$1"
   [ "$2" = logits ] || out="$out-$2"
   python -m robust_tf.train --flagfile=flags/mnist_32.cfg --data_dir="$data" --run_dir="$run" "${@:3}"
-  python -m robust_tf.evaluate --model="$run" --attacks=clean,pgd-20 --attacked_output="$2" --examples=1000 \
-    --output="$out.json"
-  python -m robust_tf.evaluate --model="$run" --attacks=cw-20 --restarts=3 --attacked_output="$2" --examples=1000 \
-    --output="$out-margin.json"
+  python -m robust_tf.evaluate --model="$run" --attacks=clean,pgd-20,cw-20 --restarts=3 --attacked_output="$2" \
+    --examples=1000 --output="$out.json"
 }
 
 both() { # NAME, flags: a head with a Tanh is attacked on either side of it
@@ -27,3 +25,5 @@ both o_elu_tanh --method=standard --activation=elu --head=tanh
 row o_pgd logits --method=pgd_at
 both fpd --method=fpd
 both fpd_pgd --method=fpd --fpd_input=attack
+python tools/compare results/mnist/{o,o_elu_tanh,o_pgd,fpd,fpd_pgd}.json
+python tools/compare results/mnist/{o_elu_tanh,fpd,fpd_pgd}-before_squeeze.json

@@ -1,11 +1,13 @@
 """Tests of robust_tf.callbacks: the picture of an attack, and the event file it goes to."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from robust_tf import callbacks
+from robust_tf.methods import METHODS
 from tests import training
 
 RED, GREEN = (214, 39, 40), (44, 160, 44)
@@ -70,6 +72,25 @@ def test_each_epochs_grid_can_be_read_back_from_the_event_file(tmp_path):
         width, height, png = event.tensor_proto.string_val
         np.testing.assert_array_equal(tf.io.decode_png(png), picture)
         assert (int(height), int(width)) == picture.shape[:2]
+
+
+def test_what_the_network_restores_is_a_fourth_row(tmp_path):
+    images = keras.Input((2, 2, 1))
+    restored = keras.layers.Rescaling(0.5, name="restored")(images)
+    logits = keras.layers.Dense(2)(keras.layers.Flatten()(restored))
+    method = METHODS["standard"](keras.Model(images, logits))
+    grid = callbacks.ImageGrid(tmp_path, training.BATCH, ("zero", "one"))
+    grid.set_model(method)
+    grid.on_train_begin()
+    grid.on_epoch_end(0)
+    name = "image, perturbation, attacked, restored"
+    (event,) = EventAccumulator(str(tmp_path)).Reload().Tensors(name)
+    x, label, _ = (part.numpy() for part in training.BATCH)
+    predicted = np.argmax(method.network(x), axis=-1)
+    names = ("zero", "one")
+    picture = callbacks.attack_grid(x, x, label, predicted, names, restored=0.5 * x)
+    np.testing.assert_array_equal(tf.io.decode_png(event.tensor_proto.string_val[2]), picture)
+    assert len(picture) > len(callbacks.attack_grid(x, x, label, predicted, names))
 
 
 if __name__ == "__main__":

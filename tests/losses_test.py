@@ -113,5 +113,22 @@ def test_by_name_hands_kappa_on():
     assert losses.by_name("kl", 3.0, targeted=False) is losses.kl_divergence
 
 
+def test_soft_cross_entropy_by_hand():
+    y = np.array([[0.5, 0.25, 0.25], [0.1, 0.9, 0.0]])
+    expected = -np.sum(y * np.log(softmax(Z)), axis=1)
+    np.testing.assert_allclose(losses.soft_cross_entropy(_outputs(Z), y), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        _gradient(losses.soft_cross_entropy, Z, y), softmax(Z) - y, atol=1e-6
+    )
+
+
+def test_a_loss_of_another_output_leaves_the_logits_alone():
+    outputs = {"logits": tf.constant(np.tanh(Z)), "before_squeeze": tf.constant(Z)}
+    loss = losses.OfOutput("before_squeeze", losses.Margin(50.0))
+    np.testing.assert_allclose(loss(outputs, LABEL), losses.Margin(50.0)(_outputs(Z), LABEL))
+    assert str(loss) == "Margin(kappa=50.0, targeted=False) of before_squeeze"
+    assert str(losses.OfOutput("x", losses.cross_entropy)) == "cross_entropy of x"
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

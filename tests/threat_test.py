@@ -118,5 +118,23 @@ def test_bad_input_gets_its_sentence():
             Threat("L2", epsilon)
 
 
+def test_a_gaussian_start_is_a_small_step_from_the_image():
+    x = tf.fill((3000, 2, 2, 1), 0.5)
+    delta = (Threat("Linf", 0.25).start("gaussian", x, seeds(3000)) - x).numpy().reshape(3000, 4)
+    np.testing.assert_allclose(delta.mean(axis=0), 0, atol=5e-3 / np.sqrt(3000))
+    np.testing.assert_allclose(np.cov(delta.T) / 0.001**2, np.eye(4), atol=0.15)
+    # A smaller ball and the pixel range bound it as they do every start.
+    tiny = Threat("Linf", 1e-4)
+    for level in (0.0, 0.5):
+        start = tiny.start("gaussian", tf.fill((50, 2, 2, 1), level), seeds(50))
+        assert np.min(start) >= 0 and np.abs(start - level).max() <= 1.001e-4
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_no_start_is_the_image(norm):
+    x = tf.constant(random_images(4))
+    np.testing.assert_array_equal(Threat(norm, 0.3).start("none", x, seeds(4)), x)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

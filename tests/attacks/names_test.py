@@ -2,10 +2,12 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from robust_tf import networks
 from robust_tf.attacks import PGD, compiled, fgsm, hyperparameters, named
 from robust_tf.attacks.aims import RANDOM
 from robust_tf.errors import InputError
@@ -66,6 +68,22 @@ def test_compiled_by_xla_gives_the_same_images():
     np.testing.assert_allclose(
         compiled(attack, xla=True)(victim, *batch), attack(victim, *batch), atol=1e-5
     )
+
+
+def test_an_attack_before_the_squeeze_finds_what_the_squeezed_logits_hide():
+    """Logits of 12 and -12 are 1 and -1 after Tanh, whose gradient is 0 there in float32."""
+    images = keras.Input((2, 2, 1))
+    linear = keras.layers.Dense(2, use_bias=False, name="before_squeeze")
+    logits = keras.layers.Activation("tanh", name="logits")(linear(keras.layers.Flatten()(images)))
+    linear.set_weights([np.array([[6.0, -6.0]] * 4)])
+    victim = network_victim(networks.outputs(keras.Model(images, logits), ["before_squeeze"]))
+    x = tf.fill((3, 2, 2, 1), 0.5)
+    batch = (x, tf.constant([0, 0, 0]), seeds(3))
+    threat = Threat("Linf", 0.5)
+    for name in ("fgsm", "pgd-2", "cw-2"):
+        attack = named(name, threat, step_size=1.0, kappa=1000.0, output="before_squeeze")
+        np.testing.assert_allclose(attack(victim, *batch), x - 0.5, atol=1e-6)
+    np.testing.assert_array_equal(named("fgsm", threat)(victim, *batch), x)
 
 
 if __name__ == "__main__":

@@ -202,5 +202,10 @@ def test_bad_input_gets_its_sentence(options, sentence):
         PGD(Threat("Linf", 0.1), **options)
 
 
+def test_an_unknown_start_gets_its_sentence():
+    with pytest.raises(InputError, match="--attack_start=unifrom is unknown; did you mean uniform"):
+        PGD(Threat("Linf", 0.1), start="unifrom")
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

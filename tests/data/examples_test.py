@@ -63,5 +63,20 @@ def test_unreadable_files_are_named(tmp_path):
         examples.image(1)
 
 
+def test_the_first_of_each_class_are_trained_on_and_others_held_out():
+    whole = numbered(40)
+    train, held_out = holdout(whole, 0.25, seed=3, per_class=4)
+    # Labels are 0, 1, 2, 0, 1, 2, ...: the first four of each are the first twelve.
+    assert train.indices.tolist() == list(range(12))
+    assert len(held_out) == 10 and held_out.indices.min() >= 12
+    assert (np.diff(held_out.indices) > 0).all()
+
+
+@pytest.mark.parametrize("per_class", [11, 100])
+def test_classes_that_leave_nothing_to_hold_out_are_refused(per_class):
+    with pytest.raises(InputError, match=f"--per_class={per_class} leaves .* expected fewer"):
+        holdout(numbered(40), 0.25, seed=0, per_class=per_class)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
