@@ -63,7 +63,13 @@ def evaluate(plan: plans.Evaluate) -> None:
     threat = Threat(plan.norm, plan.eps)
     options = dict(restarts=plan.restarts, aim=aims.TARGETS.get(plan.targeted, aims.UNTARGETED))
     options |= dict(step_size=plan.step_size, kappa=plan.kappa, output=plan.attacked_output)
-    victim = network_victim(networks.outputs(network, [plan.attacked_output]))
+    squeezed = [] if plan.attacked_output == "logits" else [plan.attacked_output]
+    if squeezed and not any(layer.name in squeezed for layer in network.layers):
+        raise InputError(
+            f"--attacked_output={plan.attacked_output} needs a network with a Tanh head, but "
+            f"--model={plan.model} has none; expected --attacked_output=logits."
+        )
+    victim = network_victim(networks.outputs(network, squeezed))
 
     def batches(first: int) -> tf.data.Dataset:
         rest = test_set.subset(range(first, len(test_set)))

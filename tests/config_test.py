@@ -92,6 +92,12 @@ def test_a_number_may_be_a_fraction(given, expected):
         (["--seed=1", "x", "--eps=1"], "'x' is left over"),
         (["--flagfile=none.cfg"], "none.cfg"),
         (["--sync_bn", "--accumulate=2"], "--accumulate=2 cannot be used with --sync_bn"),
+        (["--fpd_inner=3"], "expected 0, 2 or 4"),
+        (["--bat_beta=5"], "--bat_beta does nothing with --method=pgd_at; it is of bat."),
+        (["--fpd_clean=flip"], "--fpd_clean does nothing with --fpd=none; it is of full."),
+        (["--method=fpd", "--fpd=fd"], "--method=fpd trains a network that restores images"),
+        (["--method=fpd", "--norm=L2", "--eps=1"], "needs --fpd_noise"),
+        (["--norm=L2", "--eval_eps=1"], "--norm=L2 has no radius of its own"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
@@ -137,8 +143,10 @@ def test_every_flagfile_loads():
     lines = _plan(EVERY_FLAGFILE, cwd=ROOT).splitlines()
     assert len(lines) > 100 and all(line.endswith(".cfg Train") for line in lines)
     for line in lines:
-        header = (ROOT / line.split()[0]).read_text()
-        assert header.startswith("# "), f"{line.split()[0]} does not begin with what it is"
+        text = (ROOT / line.split()[0]).read_text()
+        assert text.startswith("# "), f"{line.split()[0]} does not begin with what it is"
+        if "robust_tf.train" in text:
+            assert "Cost: " in text and "came out" in text, line.split()[0]
 
 
 def test_the_flags_know_every_method_and_filter():
@@ -187,6 +195,12 @@ def test_a_resumed_run_must_be_the_same_run(tmp_path):
     _plan(SAVE, run_dir, "--eps=0.25")
     (tmp_path / "flags.cfg").write_text("\n".join(older))
     assert "--lr_drop_factor=0.1" in _refusal(SAVE, run_dir, "--eps=0.25", "--lr_drop_factor=0.5")
+    # What nobody chose is no change either, though it has a value by now.
+    older = [line for line in older if not line.startswith("--eval_eps")]
+    (tmp_path / "flags.cfg").write_text("\n".join(older))
+    _plan(SAVE, run_dir, "--eps=0.25")
+    (tmp_path / "flags.cfg").write_text("\n".join([*older, "--of_yore=1"]))
+    assert "with --of_yore, which is no flag any more" in _refusal(SAVE, run_dir, "--eps=0.25")
 
 
 def test_help_lists_every_flag_with_its_sentence():
@@ -225,6 +239,16 @@ def test_evaluation_takes_from_the_run_what_is_left_open(tmp_path):
     plan = _plan(EVALUATE, model)
     assert "dataset='mnist'" in plan and "eps=0.25," in plan and "batch_size=100" in plan
     assert "results/mnist-Linf-0.25-clean-fgsm-pgd-20-cw-20.json" in plan
+    assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
+
+
+def test_evaluation_is_at_the_radius_of_validation(tmp_path):
+    flagfile = tmp_path / "row.cfg"
+    flagfile.write_text("--dataset=mnist\n--eps=1/8\n--eval_eps=1/4\n")
+    _plan(SAVE, f"--run_dir={tmp_path}/run", f"--flagfile={flagfile}")
+    model = f"--model={tmp_path}/run"
+    assert "eps=0.25," in _plan(EVALUATE, model)
+    assert "eps=0.25," in _plan(EVALUATE, model, f"--flagfile={flagfile}")
     assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
 
 

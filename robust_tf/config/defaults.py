@@ -31,7 +31,7 @@ BY_METHOD = {
     "rlfat_p": dict(rlfat_eta=0.5),
     "rlfat_t": dict(**_TRADES, rlfat_eta=1.0),
     "bat": dict(attack_steps=1, attack_target="most_confusing"),
-    "fpd": dict(fpd="full", optimizer="adam"),
+    "fpd": dict(fpd="full", optimizer="adam", weight_decay=0.0),
 }
 
 # Of sets that do not say otherwise; the rates here and above are sgd's.

@@ -8,6 +8,7 @@ from absl import flags
 from robust_tf import attack_names
 from robust_tf.config import kinds
 from robust_tf.config.defaults import BY_DATASET
+from robust_tf.errors import InputError
 
 # Their names are written out: what answers a wrong flag does not wait for TensorFlow.
 _PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
@@ -15,6 +16,12 @@ _TARGETS = ("none", "random", "most_confusing", "least_likely")
 METHODS = ("standard", "pgd_at", "trades", "rlfat_p", "rlfat_t", "bat", "fpd", "smoothing")
 DENOISERS = ("gaussian", "embedded_gaussian", "dot", "concatenation")
 DENOISERS += ("mean", "median", "bilateral", "gaussian_filter")
+
+
+def _refuse_odd(inner: int) -> None:
+    if inner % 2:
+        raise InputError("expected 0, 2 or 4")
+
 
 # Data
 kinds.choice("dataset", "digits", tuple(BY_DATASET), "what to train on and to evaluate on")
@@ -40,8 +47,15 @@ kinds.number(
 # Network
 kinds.name("network", None, "cnn-small, wrn-D-K, resnet-D, resnext-D-CxWd (by data set)")
 kinds.choice("stem", None, ("imagenet", "small"), "a ResNet's first layers (by image size)")
-kinds.choice("activation", None, ("relu", "elu", "leaky_relu"), "activation (by network)")
-kinds.choice("head", None, ("linear", "tanh"), "the last layer; tanh squeezes the logits (linear)")
+kinds.choice(
+    "activation", None, ("relu", "elu", "leaky_relu"), "activation (by network; elu with --fpd)"
+)
+kinds.choice(
+    "head",
+    None,
+    ("linear", "tanh"),
+    "the last layer; tanh squeezes the logits (linear; tanh with --fpd)",
+)
 kinds.choice("denoise", "none", ("none", *DENOISERS), "filter of paper 1's denoising blocks")
 kinds.choice("denoise_at", "group", ("group", "block"), "denoising blocks after each of these")
 kinds.choice(
@@ -53,6 +67,7 @@ kinds.choice(
 )
 kinds.choice("fpd_at", "shallow", ("shallow", "deep"), "where two inner denoising layers are")
 kinds.count("fpd_inner", 2, "inner denoising layers of the decoder: 0, 2 or 4", high=4)
+kinds.check("fpd_inner", _refuse_odd)
 kinds.switch("fpd_bottleneck", False, "1x1 convolutions around the inner denoising")
 kinds.choice(
     "fpd_clean",
@@ -106,12 +121,17 @@ kinds.number("rlfat_eta", None, "eta, the weight of feature transfer (0.5 in rlf
 kinds.count("rlfat_blocks", 2, "k, the blocks on each axis of a random block shuffle", low=1)
 kinds.switch("rlfat_per_batch", False, "one shuffle for all images of a batch")
 kinds.number("bat_beta", 9.0, "beta, how far the true class stays above the largest other", low=1)
-kinds.number("bat_gamma", 0.01, "gamma, the share that the most confusing class keeps", low=1e-9)
+kinds.number(
+    "bat_gamma",
+    0.01,
+    "gamma in equation 14, which leaves the most confusing class a share",
+    low=1e-9,
+)
 kinds.choice(
     "bat_labels",
     "adversarial",
     ("adversarial", "smooth", "one_hot"),
-    "labels of bat; smooth ones are what equal gradients give",
+    "labels of bat: smooth is what equal gradients give, one_hot an infinite beta",
 )
 kinds.choice("fpd_input", "noise", ("noise", "attack"), "what fpd trains to restore")
 kinds.number("fpd_noise", None, "largest noise of a pixel that fpd trains with (eps)")
@@ -128,7 +148,7 @@ kinds.count("epochs", None, "passes over the training images (by data set)", low
 kinds.count("steps_per_epoch", None, "updates an epoch (images / batch size)", low=1)
 kinds.count("batch_size", None, "images an update, over all workers (by data set)", low=1)
 kinds.count("accumulate", 1, "micro-batches of which each replica makes one update", low=1)
-kinds.choice("optimizer", None, ("sgd", "adam"), "optimizer (by data set)")
+kinds.choice("optimizer", None, ("sgd", "adam"), "optimizer (by data set; adam for fpd)")
 kinds.number("lr", None, "learning rate after warm-up (by data set)")
 kinds.number("momentum", 0.9, "momentum of sgd", high=1)
 kinds.switch("nesterov", False, "Nesterov's momentum")

@@ -53,9 +53,17 @@ def _pairs(lines: list[str]) -> dict[str, str]:
 
 def _refuse_changes(path: pathlib.Path, lines: list[str]) -> None:
     now, saved = _pairs(lines), read(path)
+    gone = sorted(name for name in saved if name not in FLAGS)
+    if gone:
+        raise InputError(
+            f"{path.parent} was begun by another version, with --{gone[0]}, which is no flag any "
+            "more; use another --run_dir."
+        )
     for name in sorted((now.keys() | saved.keys()) - _FREE_ON_RESUME):
-        # A flag that is newer than the run was at its default.
-        before = saved.get(name, _default(name))
+        if name not in saved and FLAGS[name].default is None and not FLAGS[name].present:
+            # A flag that is newer than the run, whose value nobody chose.
+            continue
+        before = saved[name] if name in saved else _default(name)
         if now.get(name, "") != before:
             raise InputError(
                 f"{path.parent} was begun with --{name}={before} and cannot be resumed with "

@@ -5,9 +5,9 @@ import pathlib
 
 from absl import flags
 
-import robust_tf.config.definitions  # noqa: F401  defines the flags
 from robust_tf.config import flagfile
 from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
+from robust_tf.config.definitions import DENOISERS
 from robust_tf.errors import InputError
 from robust_tf.plans import Evaluate, Export, Train
 
@@ -17,13 +17,28 @@ FLAGS = flags.FLAGS
 _OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eval_eps", "seed")
 
 
+# Flags by how they begin, the flag that puts them to use, and its values that do.
+_FLAGS_OF = (
+    ("trades_", "method", ("trades", "rlfat_t")),
+    ("rlfat_", "method", ("rlfat_p", "rlfat_t")),
+    ("bat_", "method", ("bat",)),
+    ("smoothing_", "method", ("smoothing",)),
+    *((f"fpd_{name}", "method", ("fpd",)) for name in ("input", "noise", "alpha", "threshold")),
+    ("fpd_phases", "method", ("fpd",)),
+    *((f"fpd_{name}", "fpd", ("fd", "fd_r", "full")) for name in ("at", "inner", "bottleneck")),
+    ("fpd_clean", "fpd", ("full",)),
+    ("denoise_at", "denoise", DENOISERS),
+)
+
+
 def train() -> Train:
     """What the flags say of a training run."""
     for name in flagfile.OF_AN_EVALUATION:
         if FLAGS[name].present:
             raise InputError(f"--{name} does nothing in training; it is a flag of evaluate.")
-    _refuse_default_radius()
+    _refuse_default_radius(FLAGS.eps)
     _fill_for_training()
+    _refuse_flags_of_others()
     _refuse_contradictions()
     export_dir = None if FLAGS.export_dir == "none" else pathlib.Path(FLAGS.export_dir)
     return _read(Train, run_dir=pathlib.Path(FLAGS.run_dir), export_dir=export_dir)
@@ -37,10 +52,13 @@ def evaluate() -> Evaluate:
                 f"--{name} is of the training attack; an evaluation's are set by --attacks, "
                 "--step_size, --restarts and --targeted."
             )
+    if FLAGS.eval_eps is not None:
+        # Beside it, --eps is the training's, as in a flagfile.
+        FLAGS.eps = FLAGS.eval_eps
     model = _model()
-    _refuse_default_radius()
     # The radius that a run was validated at is the one to evaluate it at.
     _fill({"eps": FLAGS.eval_eps})
+    _refuse_default_radius(FLAGS.eps)
     _fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
     folder = model / "results" if model.is_dir() else model.parent
     output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name()
@@ -69,7 +87,9 @@ def _fill_for_training() -> None:
     if FLAGS.method == "bat":
         # "we use one-step PGD", of step size epsilon; "two of 8 in 16" for ImageNet.
         _fill({"attack_step_size": FLAGS.eps / max(1, FLAGS.attack_steps)})
-    _fill({"eval_eps": FLAGS.eps, "fpd_noise": FLAGS.eps, "attack_precision": FLAGS.precision})
+    _fill({"eval_eps": FLAGS.eps, "attack_precision": FLAGS.precision})
+    if FLAGS.method == "fpd":
+        _fill({"fpd_noise": FLAGS.eps})
     _fill({"val_attack": "clean" if FLAGS.method == "standard" else "pgd-10"})
     _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
 
@@ -82,6 +102,11 @@ def _refuse_contradictions() -> None:
         )
     if FLAGS.schedule == "piecewise" and not FLAGS.lr_drops:
         raise InputError("--schedule=piecewise needs --lr_drops; expected epochs, as in 100,150.")
+    if FLAGS.method == "fpd" and FLAGS.norm != "Linf" and not FLAGS["fpd_noise"].present:
+        raise InputError(
+            f"--method=fpd with --norm={FLAGS.norm} needs --fpd_noise, the largest noise of a "
+            "pixel; expected a number such as 8/255."
+        )
     if FLAGS.method == "fpd" and FLAGS.fpd not in ("fd_r", "full"):
         raise InputError(
             f"--method=fpd trains a network that restores images, but --fpd={FLAGS.fpd}; "
@@ -89,8 +114,21 @@ def _refuse_contradictions() -> None:
         )
 
 
-def _refuse_default_radius() -> None:
-    if FLAGS.norm != "Linf" and FLAGS.eps is None and FLAGS.eval_eps is None:
+def _refuse_flags_of_others() -> None:
+    """A flag that would do nothing is a mistake, unless it is at its default, as in a flags.cfg."""
+    for name in FLAGS:
+        for prefix, flag, users in _FLAGS_OF:
+            if not name.startswith(prefix) or FLAGS[flag].value in users:
+                continue
+            if FLAGS[name].value != FLAGS[name].default:
+                raise InputError(
+                    f"--{name} does nothing with --{flag}={FLAGS[flag].value}; it is of "
+                    f"{', '.join(users)}."
+                )
+
+
+def _refuse_default_radius(eps: float | None) -> None:
+    if FLAGS.norm != "Linf" and eps is None:
         raise InputError(f"--norm={FLAGS.norm} has no radius of its own; expected --eps as well.")
 
 

@@ -88,6 +88,11 @@ class Method(keras.Model):
         # Collectives cannot be compiled by XLA on CPUs; the attack alone is compiled, on GPUs.
         super().compile(optimizer=optimizer, jit_compile=False)
         self.optimizer.build(self.trainable_variables)
+        if self.optimizer.use_ema:
+            # Keras' averages begin at 0, and take the weights' values at the first update only.
+            averages = self.optimizer._model_variables_moving_average
+            for average, variable in zip(averages, self.trainable_variables, strict=True):
+                average.assign(variable)
         self._share = tf.function(
             lambda: self.distribute_strategy.run(self._average_statistics), autograph=False
         )

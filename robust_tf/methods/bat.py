@@ -26,7 +26,7 @@ class BilateralAdversarialTraining(Method):
     Args:
       network: what is trained.
       beta: the multiplier: how many times the largest other class's share the true class keeps.
-      gamma: the share of the most confusing class.
+      gamma: what equation 14 adds to each v_k - v_MC, so that the most confusing class gets some.
       labels: adversarial (LA), smooth (LS, of the same beta) or one_hot.
       **options: of every method.
     """

@@ -3,7 +3,8 @@ algorithm 1 is `train_step`; the network is one of networks.build with fpd=FPD("
 
 l2 is the mean squared error of a pixel over the global batch: T is compared with that of all
 workers and of all accumulated parts. A batch is one step of the schedule, of the random draws and
-of Adam's bias correction, whether it makes one update or two.
+of Adam's bias correction, whether it makes one update or two; averaged weights (--ema) decay with
+each update.
 
 Batch norm has one set of statistics for both passes. In training each pass is normalized by its own
 batch; the moving averages see noisy and restored images in turn, so that inference normalizes both

@@ -66,7 +66,9 @@ class FPD:
         if self.inner not in (0, 2, 4):
             raise errors.InputError(f"--fpd_inner={self.inner} is unknown; expected 0, 2 or 4.")
 
-    def features(self, body: WideResNet | ResNet, parts: Parts, images: KerasTensor) -> KerasTensor:
+    def features(
+        self, body: SmallCNN | WideResNet | ResNet, parts: Parts, images: KerasTensor
+    ) -> KerasTensor:
         """Returns one feature vector an image, for the classifier."""
         if isinstance(body, SmallCNN):
             raise errors.InputError(

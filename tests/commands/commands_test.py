@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import pytest
 
 from tests.commands.running import ROOT, TINY, command, environment, run
@@ -143,6 +144,27 @@ def test_quickstart_makes_everything_it_names(tmp_path):
         assert (tmp_path / name).is_file()
     assert "attack         standard    robust" in done.stdout
     assert sys.version_info[:2] == (3, 11)
+
+
+def test_an_attack_before_the_squeeze_is_recorded(run_dir, tmp_path):
+    line = command("evaluate", f"--model={run_dir}", "--examples=8", "--attacks=fgsm")
+    refused = run(*line, "--attacked_output=before_squeeze", status=2)
+    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in refused.stderr
+    folder = tmp_path / "tanh"
+    run(*command("train", *TINY, *SHORT, "--head=tanh", "--method=standard", f"--run_dir={folder}"))
+    line = command("evaluate", f"--model={folder}", "--examples=8", "--attacks=fgsm")
+    run(*line, "--attacked_output=before_squeeze")
+    (result,) = (folder / "results").glob("*-before_squeeze-first8.json")
+    attack = json.loads(result.read_text())["attacks"]["fgsm"]
+    assert attack["hyperparameters"]["loss"] == "cross_entropy of before_squeeze"
+
+
+def test_any_keras_network_is_evaluated(tmp_path):
+    images = keras.Input((8, 8, 1))
+    network = keras.Model(images, keras.layers.Dense(10, name="fc")(keras.layers.Flatten()(images)))
+    network.save(tmp_path / "foreign.keras")
+    line = command("evaluate", f"--model={tmp_path}/foreign.keras", "--dataset=digits")
+    assert "all of them" in run(*line, "--examples=8", "--attacks=fgsm").stdout
 
 
 if __name__ == "__main__":

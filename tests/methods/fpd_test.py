@@ -11,6 +11,7 @@ from robust_tf import draws, networks, optim
 from robust_tf.attacks import PGD, fgsm
 from robust_tf.errors import InputError
 from robust_tf.methods.fpd import FPDTraining, squared_error
+from robust_tf.methods.standard import Standard
 from robust_tf.threat import Threat
 from tests.commands.running import run
 from tests.methods import restoring
@@ -223,6 +224,27 @@ def test_alpha2_weighs_the_restoration():
     )
     for a, b in zip(single, double, strict=True):
         np.testing.assert_allclose(b, 2 * a, rtol=0, atol=1e-14)
+
+
+def test_averages_begin_at_the_weights_also_in_phase_one():
+    """Keras' own begin at 0, which phase one would keep for what it leaves alone."""
+    made = method(restoring.network(norm=True), T=0.0)
+    made.compile(optim.SGD(0.0, use_ema=True, ema_momentum=0.5))
+    made.train_step(batch())
+    made.T = INFINITY
+    made.train_step(batch())
+    averages = made.optimizer._model_variables_moving_average
+    for average, variable in zip(averages, made.trainable_variables, strict=True):
+        np.testing.assert_allclose(average, variable, rtol=1e-12)
+
+
+def test_without_noise_restoration_and_second_phase_it_is_standard_training():
+    options = {"alpha1": 1.0, "alpha2": 0.0, "T": INFINITY, "phases": 1, "epsilon": 0.0}
+    made, standard = method(restoring.network(), **options), Standard(restoring.network())
+    for trained in (made, standard):
+        trained.compile(optim.SGD(RATE, momentum=0.9))
+        trained.train_step(batch()), trained.train_step(batch())
+    _assert_same(made.network, standard.network, atol=1e-15)
 
 
 if __name__ == "__main__":
