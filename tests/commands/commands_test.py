@@ -9,6 +9,7 @@ import time
 import keras
 import pytest
 
+from robust_tf import networks
 from tests.commands.running import ROOT, TINY, command, environment, run
 
 SHORT = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
@@ -146,15 +147,11 @@ def test_quickstart_makes_everything_it_names(tmp_path):
     assert sys.version_info[:2] == (3, 11)
 
 
-def test_an_attack_before_the_squeeze_is_recorded(run_dir, tmp_path):
-    line = command("evaluate", f"--model={run_dir}", "--examples=8", "--attacks=fgsm")
-    refused = run(*line, "--attacked_output=before_squeeze", status=2)
-    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in refused.stderr
-    folder = tmp_path / "tanh"
-    run(*command("train", *TINY, *SHORT, "--head=tanh", "--method=standard", f"--run_dir={folder}"))
-    line = command("evaluate", f"--model={folder}", "--examples=8", "--attacks=fgsm")
-    run(*line, "--attacked_output=before_squeeze")
-    (result,) = (folder / "results").glob("*-before_squeeze-first8.json")
+def test_an_attack_before_the_squeeze_is_recorded(tmp_path):
+    networks.build("cnn-small", (8, 8, 1), 10, head="tanh").save(tmp_path / "tanh.keras")
+    line = command("evaluate", f"--model={tmp_path}/tanh.keras", "--dataset=digits")
+    run(*line, "--examples=8", "--attacks=fgsm", "--attacked_output=before_squeeze")
+    (result,) = tmp_path.glob("*-before_squeeze-first8.json")
     attack = json.loads(result.read_text())["attacks"]["fgsm"]
     assert attack["hyperparameters"]["loss"] == "cross_entropy of before_squeeze"
 
@@ -165,6 +162,8 @@ def test_any_keras_network_is_evaluated(tmp_path):
     network.save(tmp_path / "foreign.keras")
     line = command("evaluate", f"--model={tmp_path}/foreign.keras", "--dataset=digits")
     assert "all of them" in run(*line, "--examples=8", "--attacks=fgsm").stdout
+    refused = run(*line, "--attacked_output=before_squeeze", status=2)
+    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in refused.stderr
 
 
 if __name__ == "__main__":
