@@ -161,7 +161,9 @@ kinds.number("warmup_epochs", 0.0, "epochs of linear warm-up")
 kinds.number("warmup_from", 0.0, "learning rate at the start of the warm-up")
 kinds.number("weight_decay", None, "wd of the penalty wd/2 |w|^2 on kernels (by data set)")
 kinds.number("clip_norm", None, "largest norm of an update's whole gradient (none)", low=1e-9)
-kinds.number("ema", None, "decay of averaged weights, which are then evaluated and saved", high=1)
+kinds.number(
+    "ema", None, "decay of averaged weights, which are then evaluated and saved", high=0.99999
+)
 kinds.choice("precision", "float32", _PRECISIONS, "dtype policy of the network")
 kinds.count("seed", 0, "seed of all random draws", high=2**31 - 1)
 kinds.switch("deterministic", False, "only operations that repeat to the bit, also on GPUs")
