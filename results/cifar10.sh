@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # The methods at equal budgets on CIFAR-10: the first 1,000 training images of each class, wrn-16-2, 8 epochs, Linf 8/255.
 #   results/cifar10.sh DATA [RUNS]        (about 80 minutes on two cores; the same command goes on where it was stopped)
-# What trains without an attack is chosen by its clean accuracy: under PGD all of its networks are at 0, but for the first.
 # Writes run directories into RUNS (runs/cifar10) and results/cifar10/NAME.json. The training attack of all but bat is 3 steps
 # of 4/255.
 set -euo pipefail
@@ -14,7 +13,7 @@ row() { # NAME, flags
     --output="results/cifar10/$1.json"
 }
 
-row standard --method=standard --val_attack=clean
+row standard --method=standard
 row pgd_at --method=pgd_at
 row trades --method=trades
 row rlfat_p --method=rlfat_p

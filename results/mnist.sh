@@ -20,10 +20,10 @@ both() { # NAME, flags: a head with a Tanh is attacked on either side of it
   row "$1" before_squeeze "${@:2}"
 }
 
-row o logits --method=standard --val_attack=clean
-both o_elu_tanh --method=standard --val_attack=clean --activation=elu --head=tanh
+row o logits --method=standard
+both o_elu_tanh --method=standard --activation=elu --head=tanh
 row o_pgd logits --method=pgd_at
-both fpd --method=fpd --val_attack=clean
+both fpd --method=fpd
 both fpd_pgd --method=fpd --fpd_input=attack
 python tools/compare results/mnist/{o,o_elu_tanh,o_pgd,fpd,fpd_pgd}.json
 python tools/compare results/mnist/{o_elu_tanh,fpd,fpd_pgd}-before_squeeze.json

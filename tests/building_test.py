@@ -99,6 +99,20 @@ def test_denoising_blocks_are_where_the_flags_say():
     assert "group0_denoise" not in {layer.name for layer in block.layers}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "attacked"),
+    [
+        (["--method=standard"], False),
+        (["--method=smoothing"], False),
+        (["--method=fpd"], False),
+        (["--method=fpd", "--fpd_input=attack"], True),
+        (["--method=trades"], True),
+    ],
+)
+def test_what_trains_without_an_attack_is_chosen_by_clean_accuracy(arguments, attacked):
+    assert (_built(*arguments).val_attack is not None) == attacked
+
+
 def test_validation_is_at_its_own_radius():
     built = _built("--eval_eps=0.5")
     assert built.attack.threat.epsilon == 0.25

@@ -170,7 +170,7 @@ kinds.switch("deterministic", False, "only operations that repeat to the bit, al
 kinds.checked(
     "val_attack",
     attack_names.parse,
-    "attack for choosing the best network (pgd-10; clean for standard)",
+    "attack for choosing the best network (pgd-10; clean for what trains without an attack)",
 )
 kinds.name(
     "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"

@@ -90,7 +90,10 @@ def _fill_for_training() -> None:
     _fill({"eval_eps": FLAGS.eps, "attack_precision": FLAGS.precision})
     if FLAGS.method == "fpd":
         _fill({"fpd_noise": FLAGS.eps})
-    _fill({"val_attack": "clean" if FLAGS.method == "standard" else "pgd-10"})
+    # Under PGD all networks of a clean training are at 0, but for the first ones.
+    noise = FLAGS.method == "fpd" and FLAGS.fpd_input == "noise"
+    clean = noise or FLAGS.method in ("standard", "smoothing")
+    _fill({"val_attack": "clean" if clean else "pgd-10"})
     _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
 
 
