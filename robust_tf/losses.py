@@ -1,6 +1,7 @@
 """Losses per image: functions of a victim's outputs and of a goal, used by attacks and by training.
 
-A goal is a label (shape (batch,)) or, for `kl_divergence`, a distribution (shape (batch, classes)).
+A goal is a label (shape (batch,)), for `kl_divergence` a distribution (shape (batch, classes)) and
+for `targeted_dlr` a label with its target (shape (batch, 2)).
 An attack ascends them; a targeted one descends. Every value is at least float32.
 """
 
@@ -8,6 +9,8 @@ import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
+
+from robust_tf.errors import InputError
 
 Outputs = dict[str, tf.Tensor]
 Loss = Callable[[Outputs, tf.Tensor], tf.Tensor]
@@ -59,6 +62,39 @@ class Margin:
         m = tf.reduce_max(z_others, axis=-1) - z_label
         kappa = tf.cast(self.kappa, m.dtype)
         return tf.maximum(m, -kappa) if self.targeted else tf.minimum(m, kappa)
+
+
+def _largest(z: tf.Tensor, count: int, loss: str) -> list[tf.Tensor]:
+    """z_pi1, z_pi2, ...: each image's `count` largest logits."""
+    if z.shape[-1] < count:
+        raise InputError(f"The {loss} loss needs at least {count} classes, got {z.shape[-1]}.")
+    return tf.unstack(tf.math.top_k(z, count).values, axis=-1)
+
+
+def dlr(outputs: Outputs, label: tf.Tensor) -> tf.Tensor:
+    """(max_{j != y} z_j - z_y) / (z_pi1 - z_pi3), y being the label.
+
+    The difference of logits ratio of Croce and Hein 2020 (https://arxiv.org/abs/2003.01690),
+    equation 6: the same for a logits + b, so that no scale of the logits hides the gradient.
+    """
+    z = _logits(outputs)
+    z_y, z_others = _label_and_others(z, label)
+    z_pi1, _, z_pi3 = _largest(z, 3, "DLR")
+    return (tf.reduce_max(z_others, axis=-1) - z_y) / (z_pi1 - z_pi3 + 1e-12)
+
+
+def targeted_dlr(outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
+    """(z_t - z_y) / (z_pi1 - (z_pi3 + z_pi4) / 2), equation 7 of the same paper: ascended as well.
+
+    Args:
+      outputs: the victim's.
+      goal: the label y and the target t of each image, shape (batch, 2).
+    """
+    z = _logits(outputs)
+    y, t = tf.unstack(goal, axis=-1)
+    z_pi1, _, z_pi3, z_pi4 = _largest(z, 4, "targeted DLR")
+    difference = _label_and_others(z, t)[0] - _label_and_others(z, y)[0]
+    return difference / (z_pi1 - (z_pi3 + z_pi4) / 2 + 1e-12)
 
 
 def kl_divergence(outputs: Outputs, p: tf.Tensor) -> tf.Tensor:

@@ -15,7 +15,7 @@ from robust_tf import draws
 from robust_tf.errors import InputError, unknown
 
 NORMS = ("Linf", "L2")
-STARTS = ("none", "uniform", "gaussian")
+STARTS = ("none", "uniform", "gaussian", "edge")
 GAUSSIAN_START = 0.001
 
 
@@ -57,8 +57,9 @@ class Threat:
         """Where an attack begins, within the pixel range.
 
         Args:
-          kind: none (the image itself), uniform (a draw that is uniform in the ball) or gaussian
-            (the image with noise of standard deviation 0.001, as TRADES starts).
+          kind: none (the image itself), uniform (a draw that is uniform in the ball), gaussian
+            (the image with noise of standard deviation 0.001, as TRADES starts) or edge (a draw
+            at distance epsilon, as AutoAttack starts).
           x: images.
           seeds: one pair an image.
         """
@@ -72,11 +73,15 @@ class Threat:
             noise = draws.per_image(
                 tf.random.stateless_uniform, seeds, shape, minval=-1.0, maxval=1.0
             )
-        else:
-            direction = draws.per_image(tf.random.stateless_normal, seeds, shape)
+            if kind == "edge":
+                noise /= tf.reduce_max(tf.abs(noise), axis=(1, 2, 3), keepdims=True)
+            return self.project(x + self.epsilon * noise, x)
+        direction = draws.per_image(tf.random.stateless_normal, seeds, shape)
+        noise = direction / _length(direction)
+        if kind == "uniform":
             share = draws.per_image(tf.random.stateless_uniform, draws.fold(seeds, 0), (1, 1, 1))
             # The volume within radius r grows as r^d.
-            noise = direction / _length(direction) * share ** (1.0 / x.shape[1:].num_elements())
+            noise *= share ** (1.0 / x.shape[1:].num_elements())
         return self.project(x + self.epsilon * noise, x)
 
     def steepest(self, gradient: tf.Tensor) -> tf.Tensor:

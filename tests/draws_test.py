@@ -73,6 +73,42 @@ def test_uniform_draws_have_their_moments_and_do_not_repeat_from_step_to_step():
     assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(2000)
 
 
+def test_uniform_is_uniform_over_images_and_over_counters():
+    drawn = draws.uniform(draws.image_seeds(0, 0, tf.range(2000)), (4, 5)).numpy()
+    assert drawn.shape == (2000, 4, 5) and drawn.dtype == np.float32
+    assert drawn.min() >= 0 and drawn.max() < 1
+    in_tenth = np.histogram(drawn, bins=10, range=(0, 1))[0]
+    # chi^2 of 9 degrees of freedom; 40 is passed by one in 100,000.
+    assert np.sum((in_tenth - 4000) ** 2 / 4000) < 40
+    assert len(np.unique(drawn)) > 0.99 * drawn.size
+    # Every bit is set half of the time.
+    bits = (drawn * 2.0**24).astype(np.int64).ravel()[:, None] >> np.arange(24) & 1
+    assert np.all(np.abs(bits.mean(axis=0) - 0.5) < 5 * 0.5 / np.sqrt(40_000))
+
+
+def test_uniform_draws_are_independent():
+    """Of counters, of images that are neighbours, of steps and of the seeds of a sub-stream."""
+    seeds = draws.image_seeds(0, 0, tf.range(3000))
+    drawn = draws.uniform(seeds, (3,)).numpy()
+    later = draws.uniform(draws.fold(seeds, 1), (1,)).numpy()
+    other_run = draws.uniform(draws.image_seeds(1, 0, tf.range(3000)), (1,)).numpy()
+    folded = np.stack([draws.fold(seeds, i).numpy()[:, 1] for i in range(3)], axis=1)
+    columns = [drawn[:-1], drawn[1:, :1], later[:-1], other_run[:-1], folded[:-1]]
+    correlations = np.corrcoef(np.concatenate(columns, axis=1), rowvar=False)
+    np.fill_diagonal(correlations, 0)
+    assert np.abs(correlations).max() < 5 / np.sqrt(3000)
+
+
+def test_uniform_draws_of_an_image_do_not_depend_on_its_neighbours():
+    seeds = draws.image_seeds(3, 1, tf.range(5))
+    together = draws.uniform(seeds, (2, 3)).numpy()
+    np.testing.assert_array_equal(draws.uniform(seeds[3:4], (2, 3))[0], together[3])
+    # More numbers begin with the same ones.
+    np.testing.assert_array_equal(draws.uniform(seeds, (7,))[:, :6], together.reshape(5, 6))
+    graph = tf.function(lambda s: draws.uniform(s, (2, 3)), autograph=False)
+    np.testing.assert_array_equal(graph(seeds), together)
+
+
 def test_a_graph_draws_what_python_draws():
     def draw(index):
         seeds = draws.fold(draws.image_seeds(0, 1, index), 2)

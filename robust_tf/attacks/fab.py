@@ -1,0 +1,189 @@
+"""FAB-T, the targeted fast adaptive boundary attack (Croce and Hein 2020,
+https://arxiv.org/abs/1907.02044): walks along the decision boundary to its nearest point.
+
+    attack = FAB(Threat("Linf", 8 / 255))
+    x_adv = attack(victim, x, label, seeds)
+
+It looks for the smallest perturbation and asks for epsilon only afterwards. It is a value and one
+graph: tf.while_loops whose memory does not grow with the steps.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from robust_tf import draws
+from robust_tf.attacks.fab_projections import onto_hyperplane
+from robust_tf.errors import InputError
+from robust_tf.threat import Threat
+from robust_tf.victim import Victim
+
+# Steps between two looks at which images are done.
+LEG = 10
+
+
+class Problem(NamedTuple):
+    """The images of a run, with the class that each is led to and the seeds of its draws."""
+
+    x: tf.Tensor
+    label: tf.Tensor
+    target: tf.Tensor
+    seeds: tf.Tensor
+
+
+class Nearest(NamedTuple):
+    """The nearest adversarial images so far: the image itself at infinity where there is none."""
+
+    x_adv: tf.Tensor
+    distance: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class FAB:
+    """Algorithm 1, towards one class after the other, without its final search.
+
+    Attributes:
+      threat: its norm is what is minimised, its epsilon what a distance is then compared to.
+      steps: of each run towards a class.
+      targets: classes led to: the wrong ones of highest clean logit, or all if there are fewer.
+      restarts: runs towards each class, of which the first starts from the image itself.
+      alpha_max: largest share of the step that is taken from the original image.
+      eta: factor by which a step goes over the linearised boundary.
+      beta: share of its perturbation that an adversarial iterate keeps for the next step.
+      judge: the attacked network also judges, so images fooled within epsilon leave the batch.
+    """
+
+    threat: Threat
+    steps: int = 100
+    targets: int = 9
+    restarts: int = 1
+    alpha_max: float = 0.1
+    eta: float = 1.05
+    beta: float = 0.9
+    judge: bool = False
+
+    def __post_init__(self):
+        for name in ("steps", "targets", "restarts"):
+            if getattr(self, name) < 1:
+                raise InputError(f"FAB's {name} must be at least 1, got {getattr(self, name)}.")
+
+    def __call__(
+        self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor
+    ) -> tf.Tensor:
+        """The nearest adversarial images where they are within epsilon, elsewhere the images."""
+        found = self.nearest(victim, x, label, seeds)
+        within = tf.reshape(found.distance <= self.threat.epsilon, (-1, 1, 1, 1))
+        return tf.where(within, found.x_adv, x)
+
+    def nearest(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> Nearest:
+        """The nearest adversarial images at whatever distance, and that distance.
+
+        It is 0 where the image itself is misclassified, infinite where no other was found. With
+        judge, an image's search ends soon after it found one within epsilon.
+        """
+        z = victim(x, draws.fold(seeds, 0))["logits"]
+        targets = min(self.targets, z.shape[-1] - 1)
+        ranked = tf.cast(tf.math.top_k(z, targets + 1).indices, label.dtype)
+        infinity = tf.constant(float("inf"), x.dtype)
+        none = Nearest(x, tf.where(ranked[:, 0] == label, infinity, tf.zeros_like(infinity)))
+
+        def run(r, found):
+            target = tf.gather(ranked, 1 + r // self.restarts, axis=1)
+            problem = Problem(x, label, target, draws.fold(seeds, 1 + r))
+            return r + 1, self._run(victim, problem, r % self.restarts > 0, found)
+
+        runs = targets * self.restarts
+        _, found = tf.while_loop(
+            lambda r, _: r < runs, run, (0, none), maximum_iterations=runs, parallel_iterations=1
+        )
+        return tf.nest.map_structure(tf.stop_gradient, found)
+
+    def _run(self, victim: Victim, problem: Problem, restart: tf.Tensor, found: Nearest):
+        """All steps towards one class."""
+        x_i = problem.x
+        if self.restarts > 1:
+            x_i = tf.where(restart, self._start(problem, found), x_i)
+        if not self.judge:
+            return self._walk(victim, problem, 0, self.steps, x_i, found)[1]
+
+        def standing(found):
+            return found.distance > self.threat.epsilon
+
+        def leg(i, x_i, found):
+            rows = tf.where(standing(found))
+            end = tf.minimum(i + LEG, self.steps)
+            state = tf.nest.map_structure(lambda t: tf.gather_nd(t, rows), (x_i, found))
+            subset = tf.nest.map_structure(lambda t: tf.gather_nd(t, rows), problem)
+            walked = self._walk(victim, subset, i, end, *state)
+            x_i, found = tf.nest.map_structure(
+                lambda t, new: tf.tensor_scatter_nd_update(t, rows, new), (x_i, found), walked
+            )
+            return end, x_i, found
+
+        return tf.while_loop(
+            lambda i, _, found: (i < self.steps) & tf.reduce_any(standing(found)),
+            leg,
+            (0, x_i, found),
+            parallel_iterations=1,
+        )[2]
+
+    def _start(self, problem: Problem, found: Nearest) -> tf.Tensor:
+        """A draw within half the distance to beat, or half of epsilon where that is less."""
+        radius = tf.minimum(found.distance, self.threat.epsilon) / 2
+        ball = dataclasses.replace(self.threat, epsilon=tf.reshape(radius, (-1, 1, 1, 1)))
+        return ball.start("uniform", problem.x, draws.fold(problem.seeds, 0))
+
+    def _walk(self, victim: Victim, problem: Problem, i, end, x_i: tf.Tensor, found: Nearest):
+        """Steps i to end: the iterate there, and the nearest adversarial images."""
+        x, label = problem.x, problem.label
+
+        def step(i, x_i, found):
+            seeds = draws.fold(problem.seeds, 1 + i)
+            f, w = self._boundary(victim, problem, x_i, draws.fold(seeds, 0))
+            x_i = self._towards(x, x_i, f, w)
+            z = victim(x_i, draws.fold(seeds, 1))["logits"]
+            fooled = tf.argmax(z, axis=-1, output_type=label.dtype) != label
+            distance = self.threat.distance(x_i, x)
+            nearer = fooled & (distance < found.distance)
+            found = Nearest(
+                tf.where(tf.reshape(nearer, (-1, 1, 1, 1)), x_i, found.x_adv),
+                tf.where(nearer, distance, found.distance),
+            )
+            # The backward step: x_i = (1 - beta) x + beta x_i.
+            x_back = x + self.beta * (x_i - x)
+            return i + 1, tf.where(tf.reshape(fooled, (-1, 1, 1, 1)), x_back, x_i), found
+
+        _, x_i, found = tf.while_loop(
+            lambda i, *_: i < end, step, (i, x_i, found), parallel_iterations=1
+        )
+        return x_i, found
+
+    def _boundary(self, victim: Victim, problem: Problem, x_i: tf.Tensor, seeds: tf.Tensor):
+        """f = z_target - z_label at x_i, and its gradient."""
+        # The images alone are watched: the gradient of the weights is not computed.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x_i)
+            z = tf.cast(victim(x_i, seeds)["logits"], x_i.dtype)
+            target, label = (
+                tf.one_hot(c, z.shape[-1], dtype=z.dtype) for c in (problem.target, problem.label)
+            )
+            f = tf.reduce_sum(z * (target - label), axis=-1)
+        return f, tape.gradient(f, x_i)
+
+    def _towards(self, x: tf.Tensor, x_i: tf.Tensor, f: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        """The biased step: over the hyperplane f + <w, y - x_i> = 0, from x_i and from x."""
+        shape = tf.shape(x)
+        x_i, x, w = (tf.reshape(t, (shape[0], -1)) for t in (x_i, x, w))
+        gap = tf.concat([-f, tf.reduce_sum(w * (x_i - x), axis=1) - f], axis=0)
+        d = onto_hyperplane(
+            self.threat, tf.concat([x_i, x], axis=0), tf.concat([w, w], axis=0), gap
+        )
+        order = float("inf") if self.threat.norm == "Linf" else 2
+        length = tf.norm(d, ord=order, axis=1, keepdims=True)
+        (d_i, d_0), (length_i, length_0) = tf.split(d, 2), tf.split(length, 2)
+        # a = min(|d_i| / (|d_i| + |d_0|), alpha_max)
+        a = tf.math.divide_no_nan(length_i, length_i + length_0)
+        a = tf.minimum(a, self.alpha_max)
+        moved = (1 - a) * (x_i + self.eta * d_i) + a * (x + self.eta * d_0)
+        return tf.reshape(tf.clip_by_value(moved, self.threat.low, self.threat.high), shape)
