@@ -19,3 +19,16 @@ def unknown(what: str, name: str, known: Collection[str]) -> InputError:
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"expected one of {', '.join(known)}."
     return InputError(f"{what}={name} is unknown; {hint}")
+
+
+def refuse_below(least: int, owner: str, **values: int) -> None:
+    """Raises an InputError that names the first of the values that is too small.
+
+    Args:
+      least: the smallest that is valid.
+      owner: whose values they are.
+      **values: by their names.
+    """
+    for name, value in values.items():
+        if value < least:
+            raise InputError(f"{owner}'s {name} must be at least {least}, got {value}.")

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.pgd import GRADIENT_SCALE
-from robust_tf.errors import InputError
+from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
@@ -131,10 +131,8 @@ class APGD:
     judge: bool = False
 
     def __post_init__(self):
-        for name, least in (("steps", 1), ("restarts", 1), ("eot", 1), ("targets", 0)):
-            if getattr(self, name) < least:
-                value = getattr(self, name)
-                raise InputError(f"APGD's {name} must be at least {least}, got {value}.")
+        refuse_below(1, "APGD", steps=self.steps, restarts=self.restarts, eot=self.eot)
+        refuse_below(0, "APGD", targets=self.targets)
         loss = self.loss.loss if isinstance(self.loss, losses.OfOutput) else self.loss
         if (loss is losses.targeted_dlr) != (self.targets > 0):
             raise InputError(

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from robust_tf import draws
 from robust_tf.attacks.fab_projections import onto_hyperplane
-from robust_tf.errors import InputError
+from robust_tf.errors import refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
@@ -64,9 +64,7 @@ class FAB:
     judge: bool = False
 
     def __post_init__(self):
-        for name in ("steps", "targets", "restarts"):
-            if getattr(self, name) < 1:
-                raise InputError(f"FAB's {name} must be at least 1, got {getattr(self, name)}.")
+        refuse_below(1, "FAB", steps=self.steps, targets=self.targets, restarts=self.restarts)
 
     def __call__(
         self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor

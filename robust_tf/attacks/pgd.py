@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim
-from robust_tf.errors import InputError, unknown
+from robust_tf.errors import refuse_below, unknown
 from robust_tf.threat import STARTS, Threat
 from robust_tf.victim import Victim
 
@@ -49,12 +49,10 @@ class PGD:
     restarts: int = 1
 
     def __post_init__(self):
-        if self.steps < 0:
-            raise InputError(f"An attack's steps must not be negative, got {self.steps}.")
+        refuse_below(0, "PGD", steps=self.steps)
+        refuse_below(1, "PGD", restarts=self.restarts)
         if self.start not in STARTS:
             raise unknown("--attack_start", self.start, STARTS)
-        if self.restarts < 1:
-            raise InputError(f"An attack's restarts must be at least 1, got {self.restarts}.")
         if self.step_size is None:
             object.__setattr__(self, "step_size", self.threat.epsilon / 4)
 

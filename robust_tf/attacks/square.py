@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws, losses
-from robust_tf.errors import InputError
+from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
@@ -59,8 +59,7 @@ class Square:
     judge: bool = False
 
     def __post_init__(self):
-        if self.queries < 1:
-            raise InputError(f"Square's queries must be at least 1, got {self.queries}.")
+        refuse_below(1, "Square", queries=self.queries)
         if not 0 < self.p_init <= 1:
             raise InputError(f"Square's p_init must lie in (0, 1], got {self.p_init}.")
 

@@ -193,7 +193,7 @@ def test_the_network_is_no_part_of_the_gradient():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"steps": -1}, "steps must not be negative, got -1"),
+        ({"steps": -1}, "steps must be at least 0, got -1"),
         ({"restarts": 0}, "restarts must be at least 1, got 0"),
     ],
 )
