@@ -1,8 +1,10 @@
 """The one place where a plan meets data, network, method and callbacks."""
 
 import pathlib
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from robust_tf import backup, building, callbacks, distribute, networks, plans
@@ -63,6 +65,8 @@ def evaluate(plan: plans.Evaluate) -> None:
     threat = Threat(plan.norm, plan.eps)
     options = dict(restarts=plan.restarts, aim=aims.TARGETS.get(plan.targeted, aims.UNTARGETED))
     options |= dict(step_size=plan.step_size, kappa=plan.kappa, output=plan.attacked_output)
+    # The attacked network is the judge.
+    options |= dict(judge=True)
     squeezed = [] if plan.attacked_output == "logits" else [plan.attacked_output]
     if squeezed and not any(layer.name in squeezed for layer in network.layers):
         raise InputError(
@@ -71,14 +75,14 @@ def evaluate(plan: plans.Evaluate) -> None:
         )
     victim = network_victim(networks.outputs(network, squeezed))
 
-    def batches(first: int) -> tf.data.Dataset:
-        rest = test_set.subset(range(first, len(test_set)))
-        return evaluation_dataset(rest, plan.batch_size)
+    def batches(indices: Sequence[int]) -> tf.data.Dataset:
+        chosen = test_set.subset(np.searchsorted(test_set.indices, indices))
+        return evaluation_dataset(chosen, plan.batch_size)
 
     run(
         victim,
         batches,
-        len(test_set),
+        test_set.indices.tolist(),
         {name: named(name, threat, **options) for name in plan.attacks},
         threat=threat,
         output=plan.output,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from robust_tf import draws, losses
+from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.attacks.pgd import GRADIENT_SCALE
 from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
@@ -73,11 +74,6 @@ def _column(per_image: tf.Tensor) -> tf.Tensor:
     return tf.reshape(per_image, (-1, 1, 1, 1))
 
 
-def _any_number(structure):
-    """Shape invariants that let the number of images change."""
-    return tf.nest.map_structure(lambda t: tf.TensorShape([None, *t.shape[1:]]), structure)
-
-
 def _merge(found: _Found, images: _Images) -> _Found:
     """What was found before, or what these images have where that is worse."""
     before = tf.nest.map_structure(lambda t: tf.gather(t, images.place), found)
@@ -87,18 +83,7 @@ def _merge(found: _Found, images: _Images) -> _Found:
         tf.where(worse, images.f_max, before.f),
         images.fooled,
     )
-    rows = images.place[:, None]
-    return tf.nest.map_structure(lambda t, u: tf.tensor_scatter_nd_update(t, rows, u), found, now)
-
-
-def _leave(images: _Images, found: _Found) -> tuple[_Images, _Found]:
-    """The images that are still to be fooled, and what was found of the others among the rest."""
-
-    def shrunk():
-        rest = tf.nest.map_structure(lambda t: tf.boolean_mask(t, ~images.fooled), images)
-        return rest, _merge(found, images)
-
-    return tf.cond(tf.reduce_any(images.fooled), shrunk, lambda: (images, found))
+    return written(found, images.place, now)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,8 +137,7 @@ class APGD:
             goal = tf.gather(goals, r // self.restarts, axis=1)
             batch = (everything, x, label, goal, draws.fold(seeds, 1 + r))
             if self.judge:
-                rest = ~found.fooled
-                batch = tf.nest.map_structure(lambda t: tf.boolean_mask(t, rest), batch)
+                batch = only(batch, ~found.fooled)
             return r + 1, self._run(victim, batch, found)
 
         none = tf.zeros(tf.shape(x)[:1])
@@ -162,7 +146,7 @@ class APGD:
             lambda r, found: (r < runs) & ~tf.reduce_all(found.fooled),
             run,
             (0, nothing),
-            shape_invariants=(tf.TensorShape([]), _any_number(nothing)),
+            shape_invariants=(tf.TensorShape([]), any_number(nothing)),
             parallel_iterations=1,
         )
         return tf.ensure_shape(tf.stop_gradient(found.x), x.shape)
@@ -187,7 +171,7 @@ class APGD:
             period = periods[k]
             images = tf.cond(period > 0, lambda: self._checkpoint(images, period), lambda: images)
             if self.judge:
-                images, found = _leave(images, found)
+                images, found = leave(images, images.fooled, found, _merge)
             return k + 1, images, found
 
         state = (0, self._begin(victim, *batch), found)
@@ -195,7 +179,7 @@ class APGD:
             lambda k, images, _: (k < self.steps) & (tf.size(images.place) > 0),
             step,
             state,
-            shape_invariants=(tf.TensorShape([]), *_any_number(state[1:])),
+            shape_invariants=(tf.TensorShape([]), *any_number(state[1:])),
             maximum_iterations=self.steps,
             parallel_iterations=1,
         )

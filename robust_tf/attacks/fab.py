@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from robust_tf import draws
 from robust_tf.attacks.fab_projections import onto_hyperplane
+from robust_tf.attacks.leaving import only, written
 from robust_tf.errors import refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -109,15 +110,11 @@ class FAB:
             return found.distance > self.threat.epsilon
 
         def leg(i, x_i, found):
-            rows = tf.where(standing(found))
-            end = tf.minimum(i + LEG, self.steps)
-            state = tf.nest.map_structure(lambda t: tf.gather_nd(t, rows), (x_i, found))
-            subset = tf.nest.map_structure(lambda t: tf.gather_nd(t, rows), problem)
-            walked = self._walk(victim, subset, i, end, *state)
-            x_i, found = tf.nest.map_structure(
-                lambda t, new: tf.tensor_scatter_nd_update(t, rows, new), (x_i, found), walked
+            rest, end = standing(found), tf.minimum(i + LEG, self.steps)
+            walked = self._walk(
+                victim, only(problem, rest), i, end, only(x_i, rest), only(found, rest)
             )
-            return end, x_i, found
+            return end, *written((x_i, found), tf.where(rest)[:, 0], walked)
 
         return tf.while_loop(
             lambda i, _, found: (i < self.steps) & tf.reduce_any(standing(found)),

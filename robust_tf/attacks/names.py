@@ -1,8 +1,6 @@
 """Attacks by the names that --attacks and --val_attack take."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -22,6 +20,7 @@ def named(
     aim: Aim = UNTARGETED,
     kappa: float = 50.0,
     output: str = "logits",
+    judge: bool = False,
 ) -> PGD:
     """The attack of a name.
 
@@ -33,6 +32,7 @@ def named(
       aim: untargeted, or the class aimed at.
       kappa: confidence at which cw's margin stops to count.
       output: which of the victim's outputs the loss is of.
+      judge: the victim itself decides who is fooled: fooled images leave the batch.
     """
     kind, steps = parse(name)
     if kind == "clean":
@@ -42,15 +42,8 @@ def named(
         loss = losses.OfOutput(output, loss)
     if kind == "fgsm":
         return fgsm(threat, aim=aim, loss=loss)
-    return PGD(threat, loss=loss, aim=aim, steps=steps, step_size=step_size, restarts=restarts)
-
-
-def hyperparameters(attack: PGD) -> dict[str, Any]:
-    """What a result records of an attack: all but its threat model, which is the result's."""
-    fields = {f.name: getattr(attack, f.name) for f in dataclasses.fields(attack)}
-    del fields["threat"]
-    loss = fields["loss"]
-    return {**fields, "loss": getattr(loss, "__name__", str(loss)), "aim": attack.aim.name}
+    options = dict(steps=steps, step_size=step_size, restarts=restarts, judge=judge)
+    return PGD(threat, loss=loss, aim=aim, **options)
 
 
 def compiled(attack: PGD, xla: bool) -> Callable[..., tf.Tensor]:

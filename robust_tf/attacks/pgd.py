@@ -8,11 +8,13 @@ It is a value and one graph: a tf.while_loop whose memory does not grow with the
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim
+from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.errors import refuse_below, unknown
 from robust_tf.threat import STARTS, Threat
 from robust_tf.victim import Victim
@@ -20,6 +22,26 @@ from robust_tf.victim import Victim
 # Gradients of one image's loss can be below float16's smallest number; a power of two changes no
 # other bit.
 GRADIENT_SCALE = 128.0
+
+
+class _Images(NamedTuple):
+    """What the steps know of each image still at work."""
+
+    place: tf.Tensor  # its row in the batch
+    x: tf.Tensor
+    label: tf.Tensor
+    goal: tf.Tensor
+    seeds: tf.Tensor
+    x_adv: tf.Tensor
+    velocity: tf.Tensor  # the gradient, accumulated under momentum
+
+
+class _Worst(NamedTuple):
+    """What each image keeps of the restarts so far, and what it was chosen by."""
+
+    x_adv: tf.Tensor
+    fooled: tf.Tensor
+    loss: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +58,9 @@ class PGD:
       clean_start: share of images that start from the image itself all the same.
       momentum: decay of the accumulated gradient (Dong et al. 2018, equation 6); 0 is plain PGD.
       restarts: runs from different draws, of which each image keeps the worst.
+      judge: whether the victim itself decides who is fooled. An image that fools it is done: it is
+        returned and leaves the batch. Where anything else judges (another network, a defence) it
+        must be False: then each image runs every step, and its last iterate is returned.
     """
 
     threat: Threat
@@ -47,6 +72,7 @@ class PGD:
     clean_start: float = 0.0
     momentum: float = 0.0
     restarts: int = 1
+    judge: bool = False
 
     def __post_init__(self):
         refuse_below(0, "PGD", steps=self.steps)
@@ -64,23 +90,26 @@ class PGD:
             return x
         goal = self.goal(victim, x, label, seeds)
         if self.restarts == 1:
-            return self._run(victim, x, goal, draws.fold(seeds, 1))
+            return self._run(victim, x, label, goal, draws.fold(seeds, 1))
 
-        def restart(r, worst, worst_rank):
-            x_adv = self._run(victim, x, goal, draws.fold(seeds, 1 + r))
-            rank = self._rank(victim, x_adv, label, goal, seeds)
-            # Fooled beats not fooled; between equals the higher loss.
-            worse = (rank[0] > worst_rank[0]) | (
-                (rank[0] == worst_rank[0]) & (rank[1] > worst_rank[1])
-            )
-            pick = tf.reshape(worse, (-1, 1, 1, 1))
-            return r + 1, tf.where(pick, x_adv, worst), tf.where(worse, rank, worst_rank)
+        def restart(r, worst):
+            place, batch = tf.range(tf.shape(x)[0]), (x, label, goal, seeds)
+            if self.judge:
+                place, batch = only((place, batch), worst.fooled < 1)
+            *problem, drawn = batch
+            x_adv = self._run(victim, *problem, draws.fold(drawn, 1 + r))
+            now = _Worst(x_adv, *self._rank(victim, x_adv, *problem[1:], drawn))
+            before = tf.nest.map_structure(lambda t: tf.gather(t, place), worst)
+            return r + 1, written(worst, place, _worse(now, before))
 
-        nothing = tf.fill((2, tf.shape(x)[0]), -float("inf"))
-        _, worst, _ = tf.while_loop(
-            lambda r, *_: r < self.restarts, restart, (0, x, nothing), parallel_iterations=1
+        nothing = tf.fill((tf.shape(x)[0],), -float("inf"))
+        _, worst = tf.while_loop(
+            lambda r, worst: (r < self.restarts) & ~(self.judge & tf.reduce_all(worst.fooled > 0)),
+            restart,
+            (0, _Worst(x, nothing, nothing)),
+            parallel_iterations=1,
         )
-        return worst
+        return worst.x_adv
 
     def scaled(self, share: tf.Tensor | float) -> "PGD":
         """The same attack in a ball of `share` of the radius, with steps of `share` of the size."""
@@ -91,25 +120,34 @@ class PGD:
         """What a call with these arguments leads away from or, targeted, leads to."""
         return self.aim.choose(victim, x, label, draws.fold(seeds, 0))
 
-    def _run(self, victim: Victim, x: tf.Tensor, goal: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """One run from one start: the last iterate."""
+    def _run(self, victim: Victim, x, label, goal, seeds) -> tf.Tensor:
+        """One run from one start: the last iterate, or the one that fooled the judge."""
 
-        def step(i, x_adv, velocity):
-            gradient = self._gradient(victim, x_adv, goal, draws.fold(seeds, 2 + i))
+        def step(i, images, found):
+            outputs, gradient = self._look(victim, images, draws.fold(images.seeds, 2 + i))
             if self.momentum:
                 size = tf.reduce_mean(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
-                gradient = self.momentum * velocity + gradient / tf.maximum(size, 1e-12)
-            moved = x_adv + self.step_size * self.threat.steepest(gradient)
-            return i + 1, self.threat.project(moved, x), gradient
+                gradient = self.momentum * images.velocity + gradient / tf.maximum(size, 1e-12)
+            images = images._replace(velocity=gradient)
+            if self.judge:
+                fooled = self._fooled(outputs, images.label, images.goal)
+                images, found = leave(images, fooled, found, _record)
+            moved = images.x_adv + self.step_size * self.threat.steepest(images.velocity)
+            return i + 1, images._replace(x_adv=self.threat.project(moved, images.x)), found
 
-        _, x_adv, _ = tf.while_loop(
-            lambda i, *_: i < self.steps,
+        x_0 = self._start(x, seeds)
+        everything = tf.range(tf.shape(x)[0])
+        images = _Images(everything, x, label, goal, seeds, x_0, tf.zeros_like(x))
+        shapes = (tf.TensorShape([]), any_number(images), x.shape) if self.judge else None
+        _, images, found = tf.while_loop(
+            lambda i, images, _: (i < self.steps) & (tf.size(images.place) > 0),
             step,
-            (0, self._start(x, seeds), tf.zeros_like(x)),
+            (0, images, x),
+            shape_invariants=shapes,
             maximum_iterations=self.steps,
             parallel_iterations=1,
         )
-        return tf.stop_gradient(x_adv)
+        return tf.stop_gradient(_record(found, images) if self.judge else images.x_adv)
 
     def _start(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         start = self.threat.start(self.start, x, draws.fold(seeds, 0))
@@ -118,23 +156,42 @@ class PGD:
         draw = draws.per_image(tf.random.stateless_uniform, draws.fold(seeds, 1), (1, 1, 1))
         return tf.where(draw < self.clean_start, x, start)
 
-    def _gradient(self, victim: Victim, x_adv: tf.Tensor, goal: tf.Tensor, seeds: tf.Tensor):
+    def _look(self, victim: Victim, images: _Images, seeds: tf.Tensor):
+        """The outputs at the iterates, and the gradient that leads to the goal or away from it."""
         # The images alone are watched: the gradient of the weights is not computed.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x_adv)
+            tape.watch(images.x_adv)
+            outputs = victim(images.x_adv, seeds)
             # A sum and not a mean: no image's gradient depends on the size of its batch.
-            total = tf.reduce_sum(self.loss(victim(x_adv, seeds), goal)) * GRADIENT_SCALE
-        gradient = tape.gradient(total, x_adv)
-        return -gradient if self.aim.targeted else gradient
+            total = tf.reduce_sum(self.loss(outputs, images.goal)) * GRADIENT_SCALE
+        gradient = tape.gradient(total, images.x_adv)
+        return outputs, -gradient if self.aim.targeted else gradient
 
-    def _rank(self, victim: Victim, x_adv, label, goal, seeds) -> tf.Tensor:
+    def _fooled(self, outputs, label: tf.Tensor, goal: tf.Tensor) -> tf.Tensor:
+        predicted = tf.argmax(outputs["logits"], axis=-1, output_type=label.dtype)
+        return predicted == goal if self.aim.targeted else predicted != label
+
+    def _rank(self, victim: Victim, x_adv, label, goal, seeds) -> tuple[tf.Tensor, tf.Tensor]:
         """(fooled, loss ascended) of each image, to compare restarts by."""
         outputs = victim(x_adv, seeds)
-        predicted = tf.argmax(outputs["logits"], axis=-1, output_type=label.dtype)
         loss = tf.cast(self.loss(outputs, goal), tf.float32)
-        if self.aim.targeted:
-            return tf.stack([tf.cast(predicted == goal, tf.float32), -loss])
-        return tf.stack([tf.cast(predicted != label, tf.float32), loss])
+        fooled = tf.cast(self._fooled(outputs, label, goal), tf.float32)
+        return fooled, -loss if self.aim.targeted else loss
+
+
+def _record(found: tf.Tensor, images: _Images) -> tf.Tensor:
+    return written(found, images.place, images.x_adv)
+
+
+def _worse(now: _Worst, before: _Worst) -> _Worst:
+    """Fooled beats not fooled; between equals the higher loss."""
+    worse = (now.fooled > before.fooled) | (
+        (now.fooled == before.fooled) & (now.loss > before.loss)
+    )
+    x_adv = tf.where(tf.reshape(worse, (-1, 1, 1, 1)), now.x_adv, before.x_adv)
+    return _Worst(
+        x_adv, tf.where(worse, now.fooled, before.fooled), tf.where(worse, now.loss, before.loss)
+    )
 
 
 def fgsm(threat: Threat, **options) -> PGD:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws, losses
+from robust_tf.attacks.leaving import any_number, leave, written
 from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -29,7 +30,7 @@ INITIAL_TILES = 5
 class _Running(NamedTuple):
     """The images that are still attacked."""
 
-    index: tf.Tensor
+    place: tf.Tensor  # its row in the batch
     x: tf.Tensor
     label: tf.Tensor
     seeds: tf.Tensor
@@ -79,17 +80,15 @@ class Square:
 
         start = moves.start(x, draws.fold(seeds, 0))
         running, found = self._query(victim, tf.constant(0), running, start, x)
-        left = None if self.judge else x.shape[0]
-        shapes = _Running(*(tf.TensorShape([left, *t.shape[1:]]) for t in running))
+        shapes = any_number(running)
         _, running, found = tf.while_loop(
-            lambda q, running, _: (q < self.queries) & (tf.size(running.index) > 0),
+            lambda q, running, _: (q < self.queries) & (tf.size(running.place) > 0),
             query,
             (tf.constant(1), running, found),
             shape_invariants=(tf.TensorShape([]), shapes, found.shape),
             parallel_iterations=1,
         )
-        found = tf.tensor_scatter_nd_update(found, running.index[:, None], running.x_hat)
-        return tf.stop_gradient(found)
+        return tf.stop_gradient(_record(found, running))
 
     def _query(self, victim: Victim, q, running: _Running, candidate, found):
         """Keeps the candidates of higher loss, and writes those that are done into `found`."""
@@ -107,10 +106,7 @@ class Square:
         )
         if not self.judge:
             return running, found
-        # Most queries fool nobody: copying what is left is paid for only when somebody leaves.
-        return tf.cond(
-            tf.reduce_any(fooled), lambda: _leave(running, found), lambda: (running, found)
-        )
+        return leave(running, fooled, found, _record)
 
     def sides(self, height: int, width: int) -> list[int]:
         """The side of each square (for L2: window), the first one after the start being 0."""
@@ -139,16 +135,8 @@ def _choose(condition: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Te
     return tf.reshape(tf.where(condition[:, None], *flat), (-1, *images.shape[1:]))
 
 
-def _leave(running: _Running, found: tf.Tensor) -> tuple[_Running, tf.Tensor]:
-    """Those that are not fooled, and where the fooled ones were found."""
-    done = running.fooled
-    found = tf.tensor_scatter_nd_update(
-        found,
-        tf.boolean_mask(running.index, done)[:, None],
-        tf.boolean_mask(running.x_hat, done),
-    )
-    left = tf.where(~done)[:, 0]
-    return _Running(*(tf.gather(t, left) for t in running)), found
+def _record(found: tf.Tensor, running: _Running) -> tf.Tensor:
+    return written(found, running.place, running.x_hat)
 
 
 class _Squares:

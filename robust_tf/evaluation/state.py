@@ -17,7 +17,7 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 
 
 class State:
-    """Per attack: outcomes of the images so far, and seconds spent.
+    """Per attack, or stage of one: outcomes of the images so far, and seconds spent.
 
     Args:
       output: the result's file; the state lies beside it until the result is written.
@@ -27,22 +27,27 @@ class State:
     def __init__(self, output: pathlib.Path, settings: dict):
         self.path = output.with_name(f".{output.stem}.state.json")
         self.settings = settings
-        self.attacks: dict[str, dict] = {}
+        self.stages: dict[str, dict] = {}
         self.saved = time.monotonic()
         if self.path.exists():
             state = json.loads(self.path.read_text())
             if state["settings"] == settings:
-                self.attacks = state["attacks"]
+                self.stages = state["stages"]
 
-    def of(self, attack: str) -> dict:
-        """The attack's outcomes: "right" and "hit", an entry an image, up to "position"."""
-        nothing = {"right": [], "hit": [], "position": 0, "seconds": 0.0}
-        return self.attacks.setdefault(attack, nothing)
+    def of(self, stage: str) -> dict:
+        """A stage's outcomes so far: "index", "right" and "hit", an entry an image."""
+        nothing = {"index": [], "right": [], "hit": [], "seconds": 0.0}
+        return self.stages.setdefault(stage, nothing)
+
+    def right(self, stage: str) -> list[int]:
+        """The indices of the images that the stage left standing."""
+        outcome = self.of(stage)
+        return [i for i, right in zip(outcome["index"], outcome["right"], strict=True) if right]
 
     def save(self, force: bool = False) -> None:
         """Writes the state, at most every SAVE_EVERY_SECONDS unless forced."""
         if force or time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
-            write_json(self.path, {"settings": self.settings, "attacks": self.attacks})
+            write_json(self.path, {"settings": self.settings, "stages": self.stages})
             self.saved = time.monotonic()
 
     def remove(self) -> None:

@@ -55,6 +55,7 @@ def test_hyperparameters_are_what_json_takes():
         "clean_start": 0.0,
         "momentum": 0.0,
         "restarts": 2,
+        "judge": False,
     }
     assert hyperparameters(named("pgd-5", THREAT))["loss"] == "cross_entropy"
 

@@ -129,7 +129,9 @@ def _rank(attack: PGD, x_adv, goal) -> list[tuple[bool, float]]:
 def test_each_image_keeps_its_worst_restart(options):
     attack = PGD(Threat("L2", 0.4), steps=1, restarts=4, **options)
     goal = attack.goal(VICTIM, X, LABEL, seeds(8))
-    runs = [attack._run(VICTIM, X, goal, draws.fold(seeds(8), 1 + r)).numpy() for r in range(4)]
+    runs = [
+        attack._run(VICTIM, X, LABEL, goal, draws.fold(seeds(8), 1 + r)).numpy() for r in range(4)
+    ]
     ranks = [_rank(attack, run, goal) for run in runs]
     worst = [max(range(4), key=lambda r: ranks[r][i]) for i in range(8)]
     expected = np.stack([runs[r][i] for i, r in enumerate(worst)])
@@ -139,7 +141,7 @@ def test_each_image_keeps_its_worst_restart(options):
 
 def test_one_restart_is_the_first_of_several():
     attack = PGD(Threat("L2", 0.4), steps=1)
-    first = attack._run(VICTIM, X, LABEL, draws.fold(seeds(8), 1))
+    first = attack._run(VICTIM, X, LABEL, LABEL, draws.fold(seeds(8), 1))
     np.testing.assert_array_equal(attack(VICTIM, X, LABEL, seeds(8)), first)
 
 

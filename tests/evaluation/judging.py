@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -40,15 +41,15 @@ class Shift(PGD):
 
 
 def batches(x, label, size: int, seen: list[int] | None = None):
-    """What an evaluation reads; `seen` notes the image from which on it was asked for."""
+    """What an evaluation reads; `seen` notes how many images it was asked for."""
 
-    def rest(first: int) -> tf.data.Dataset:
+    def chosen(indices: Sequence[int]) -> tf.data.Dataset:
         if seen is not None:
-            seen.append(first)
-        index = np.arange(len(x), dtype=np.int32)
-        return tf.data.Dataset.from_tensor_slices((x, label, index)).skip(first).batch(size)
+            seen.append(len(indices))
+        index = np.array(indices, np.int32)
+        return tf.data.Dataset.from_tensor_slices((x[index], label[index], index)).batch(size)
 
-    return rest
+    return chosen
 
 
 class Interrupted:
@@ -57,8 +58,8 @@ class Interrupted:
     def __init__(self, rest, count: int):
         self.rest, self.left = rest, count
 
-    def __call__(self, first: int) -> "Interrupted":
-        self.batches = self.rest(first)
+    def __call__(self, indices: Sequence[int]) -> "Interrupted":
+        self.batches = self.rest(indices)
         self.element_spec = self.batches.element_spec
         return self
 
@@ -73,7 +74,9 @@ class Interrupted:
 def judge_points(attacks: dict[str, PGD], output: pathlib.Path, size: int = 4) -> dict:
     """The result of the six points."""
     rest = batches(POINTS, POINT_LABELS, size)
-    return run(POINT_VICTIM, rest, 6, attacks, threat=THREAT, output=output, seed=0, about=ABOUT)
+    return run(
+        POINT_VICTIM, rest, range(6), attacks, threat=THREAT, output=output, seed=0, about=ABOUT
+    )
 
 
 def judge_images(
@@ -85,7 +88,9 @@ def judge_images(
         "pgd": PGD(threat, steps=steps),
         "restarts": PGD(threat, steps=1, restarts=2, clean_start=0.5),
     }
-    return run(VICTIM, rest, 30, attacks, threat=threat, output=output, seed=seed, about=ABOUT)
+    return run(
+        VICTIM, rest, range(30), attacks, threat=threat, output=output, seed=seed, about=ABOUT
+    )
 
 
 def timeless(result: dict) -> dict:

@@ -14,7 +14,7 @@ SETTINGS = {"seed": 0, "attacks": {"pgd-20": {"steps": 20, "step_size": None}}}
 def _found(output) -> State:
     """A state with something in it, on disk."""
     state = State(output, SETTINGS)
-    state.of("pgd-20").update(right=[True, False], hit=[False, True], position=2, seconds=1.5)
+    state.of("pgd-20").update(index=[3, 5], right=[True, False], hit=[False, True], seconds=1.5)
     state.save(force=True)
     return state
 
@@ -23,9 +23,11 @@ def test_round_trip(tmp_path):
     output = tmp_path / "results" / "result.json"
     _found(output)
     again = State(output, json.loads(json.dumps(SETTINGS)))
-    expected = {"right": [True, False], "hit": [False, True], "position": 2, "seconds": 1.5}
+    expected = {"index": [3, 5], "right": [True, False], "hit": [False, True], "seconds": 1.5}
     assert again.of("pgd-20") == expected
-    assert again.of("fgsm") == {"right": [], "hit": [], "position": 0, "seconds": 0.0}
+    assert again.right("pgd-20") == [3]
+    assert again.of("fgsm") == {"index": [], "right": [], "hit": [], "seconds": 0.0}
+    assert again.right("fgsm") == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_round_trip(tmp_path):
 def test_a_state_of_other_settings_is_not_gone_on_with(other, tmp_path):
     output = tmp_path / "result.json"
     _found(output)
-    assert State(output, other).of("pgd-20")["position"] == 0
+    assert State(output, other).of("pgd-20")["index"] == []
 
 
 def test_each_result_has_its_own_state_and_another_stays(tmp_path):
@@ -49,7 +51,7 @@ def test_each_result_has_its_own_state_and_another_stays(tmp_path):
     first.remove()
     first.remove()
     assert [p.name for p in tmp_path.iterdir()] == [".b.state.json"]
-    assert State(tmp_path / "a.json", SETTINGS).of("pgd-20")["position"] == 0
+    assert State(tmp_path / "a.json", SETTINGS).of("pgd-20")["index"] == []
 
 
 def test_it_is_written_now_and_then_or_when_forced(tmp_path, monkeypatch):
