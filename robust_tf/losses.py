@@ -1,7 +1,7 @@
 """Losses per image: functions of a victim's outputs and of a goal, used by attacks and by training.
 
 A goal is a label (shape (batch,)), for `kl_divergence` a distribution (shape (batch, classes)) and
-for `targeted_dlr` a label with its target (shape (batch, 2)).
+for `targeted_margin` and `targeted_dlr` a label with its target (shape (batch, 2)).
 An attack ascends them; a targeted one descends. Every value is at least float32.
 """
 
@@ -83,8 +83,8 @@ def dlr(outputs: Outputs, label: tf.Tensor) -> tf.Tensor:
     return (tf.reduce_max(z_others, axis=-1) - z_y) / (z_pi1 - z_pi3 + 1e-12)
 
 
-def targeted_dlr(outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
-    """(z_t - z_y) / (z_pi1 - (z_pi3 + z_pi4) / 2), equation 7 of the same paper: ascended as well.
+def targeted_margin(outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
+    """z_t - z_y, which is ascended: the margin of one wrong class, and without an end.
 
     Args:
       outputs: the victim's.
@@ -92,9 +92,18 @@ def targeted_dlr(outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
     """
     z = _logits(outputs)
     y, t = tf.unstack(goal, axis=-1)
-    z_pi1, _, z_pi3, z_pi4 = _largest(z, 4, "targeted DLR")
-    difference = _label_and_others(z, t)[0] - _label_and_others(z, y)[0]
-    return difference / (z_pi1 - (z_pi3 + z_pi4) / 2 + 1e-12)
+    return _label_and_others(z, t)[0] - _label_and_others(z, y)[0]
+
+
+def targeted_dlr(outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
+    """(z_t - z_y) / (z_pi1 - (z_pi3 + z_pi4) / 2), equation 7 of the same paper: ascended as well.
+
+    Args:
+      outputs: the victim's.
+      goal: the label y and the target t of each image, shape (batch, 2).
+    """
+    z_pi1, _, z_pi3, z_pi4 = _largest(_logits(outputs), 4, "targeted DLR")
+    return targeted_margin(outputs, goal) / (z_pi1 - (z_pi3 + z_pi4) / 2 + 1e-12)
 
 
 def kl_divergence(outputs: Outputs, p: tf.Tensor) -> tf.Tensor:

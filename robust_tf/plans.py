@@ -134,13 +134,21 @@ class Evaluate:
     eps: float
     attacks: tuple[str, ...]
     attacked_output: str
+    signature: str
+    input_name: str | None
+    output_name: str | None
     step_size: float | None
+    step_rule: str
+    start: str | None
     restarts: int
     targeted: str
     kappa: float
+    quantize: bool
+    verdict: bool
     batch_size: int
     seed: int
     output: pathlib.Path
+    save_adversarial: pathlib.Path | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,18 @@ class Threat:
         # Clipping moves towards x, which is in range, so it never leaves the ball.
         return tf.clip_by_value(x + delta, self.low, self.high)
 
+    def quantized(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """The images on the 8-bit grid, on which the originals lie, without leaving the ball."""
+        levels = 255.0 * (x_adv - x)
+        nearest, inner = (
+            x + step / 255.0
+            for step in (tf.round(levels), tf.sign(levels) * tf.floor(tf.abs(levels) + 1e-3))
+        )
+        room = self.epsilon * (1 + 1e-6) + 1e-6
+        near = tf.reshape(self.distance(nearest, x) <= room, (-1, 1, 1, 1))
+        # Whole levels again: the sum above is rounded.
+        return tf.round(255.0 * tf.where(near, nearest, inner)) / 255.0
+
     def start(self, kind: str, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Where an attack begins, within the pixel range.
 

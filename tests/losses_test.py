@@ -70,6 +70,16 @@ def test_margin_of_huge_logits_is_not_lost():
     np.testing.assert_array_equal(value, [6e4, -6e4])
 
 
+def test_targeted_margin_by_hand():
+    """Of the target's class alone, however far another one is ahead."""
+    goal = np.array([[0, 1], [1, 0]])
+    np.testing.assert_array_equal(losses.targeted_margin(_outputs(Z), goal), [-3.0, -3.0])
+    np.testing.assert_array_equal(
+        _gradient(losses.targeted_margin, Z, goal), [[-1, 1, 0], [1, -1, 0]]
+    )
+    assert losses.targeted_margin(_outputs(Z, tf.bfloat16), goal).dtype == tf.float32
+
+
 def test_kl_divergence_by_hand():
     p = np.array([[0.5, 0.25, 0.25], [0.2, 0.3, 0.5]])
     q = softmax(Z)

@@ -136,5 +136,22 @@ def test_no_start_is_the_image(norm):
     np.testing.assert_array_equal(Threat(norm, 0.3).start("none", x, seeds(4)), x)
 
 
+def test_quantized_images_are_on_the_grid_and_in_the_ball():
+    x = np.round(255 * random_images(40)) / np.float32(255)
+    moved = tf.constant(x) + tf.random.stateless_uniform(x.shape, (1, 2), -0.06, 0.06)
+    for norm, epsilon in (("Linf", 8 / 255), ("Linf", 0.03), ("L2", 0.05)):
+        threat = Threat(norm, epsilon)
+        x_adv = threat.project(moved, x)
+        found = threat.quantized(x_adv, x)
+        np.testing.assert_allclose(255 * found, np.round(255 * found), atol=1e-4)
+        assert np.max(threat.distance(found, x)) <= epsilon + 1e-6
+        assert np.max(np.abs(found - x_adv)) <= 1 / 255 + 1e-6
+    # To the nearest level where the ball allows it, towards the image where it does not.
+    x, x_adv = image(0.0, 0.2, 0.4, 0.6), image(1.6 / 255, 0.2, 0.4, 0.6)
+    for epsilon, level in ((2, 2), (1.7, 1)):
+        found = Threat("Linf", epsilon / 255).quantized(x_adv, x)
+        np.testing.assert_allclose(255 * found[0, 0, 0, 0], level, atol=1e-4)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

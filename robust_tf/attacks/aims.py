@@ -41,6 +41,14 @@ def _extreme_class(sign: float) -> Callable:
     return choose
 
 
+def likeliest_wrong(victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor, count: int):
+    """The `count` wrong classes of highest logit, or all: shape (batch, count), likeliest first."""
+    z = tf.cast(victim(x, seeds)["logits"], tf.float32)
+    classes = z.shape[-1]
+    wrong = tf.where(tf.one_hot(label, classes) > 0, -float("inf"), z)
+    return tf.cast(tf.math.top_k(wrong, min(count, classes - 1)).indices, label.dtype)
+
+
 @dataclasses.dataclass(frozen=True)
 class Aim:
     """A named choice of goal, and whether the loss of it is descended (targeted) or ascended."""

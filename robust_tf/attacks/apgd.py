@@ -13,6 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from robust_tf import draws, losses
+from robust_tf.attacks.aims import likeliest_wrong
 from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.attacks.pgd import GRADIENT_SCALE
 from robust_tf.errors import InputError, refuse_below
@@ -155,11 +156,7 @@ class APGD:
         """What the loss of each run is given, shape (batch, runs) or (batch, runs, 2)."""
         if not self.targets:
             return label[:, None]
-        z = tf.cast(victim(x, seeds)["logits"], tf.float32)
-        classes = z.shape[-1]
-        wrong = tf.where(tf.one_hot(label, classes) > 0, -float("inf"), z)
-        target = tf.math.top_k(wrong, min(self.targets, classes - 1)).indices
-        target = tf.cast(target, label.dtype)
+        target = likeliest_wrong(victim, x, label, seeds, self.targets)
         return tf.stack([tf.broadcast_to(label[:, None], tf.shape(target)), target], axis=-1)
 
     def _run(self, victim: Victim, batch: tuple[tf.Tensor, ...], found: _Found) -> _Found:

@@ -14,6 +14,7 @@ from robust_tf.attacks.attack import Attack
 from robust_tf.attacks.fab import FAB
 from robust_tf.attacks.leaving import only, written
 from robust_tf.attacks.square import Square
+from robust_tf.errors import unknown
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
@@ -60,27 +61,34 @@ def stages(name: str, attack: Attack) -> dict[str, Attack]:
 
 
 def autoattack(threat: Threat, version: str = "standard", judge: bool = False) -> Ensemble:
-    """AutoAttack: no parameter is left to choose.
+    """AutoAttack, in the versions of its authors: no parameter is left to choose.
 
     Args:
       threat: what may be done to an image.
-      version: standard or, for victims that draw random numbers, rand: each step of it averages
-        20 draws.
+      version: standard; plus, with more restarts and untargeted FAB; or rand, for victims that
+        draw random numbers: its steps average 20 draws, and no image leaves, since who is fooled
+        by one draw may not be by the next.
       judge: the victim itself decides who is fooled, so that fooled images leave a batch.
     """
-    apgd_ce = APGD(threat, judge=judge)
+    plus, judges = version == "plus", {"judge": judge}
+    apgd_ce = APGD(threat, restarts=5 if plus else 1, **judges)
     if version == "rand":
-        # Who is fooled by one draw may not be by the next: nobody leaves.
         apgd_ce = APGD(threat, eot=20)
-        return Ensemble(
-            threat, {"apgd-ce": apgd_ce, "apgd-dlr": dataclasses.replace(apgd_ce, loss=losses.dlr)}
-        )
-    return Ensemble(
-        threat,
-        {
+    apgd_dlr = dataclasses.replace(apgd_ce, loss=losses.dlr)
+    apgd_t = APGD(threat, loss=losses.targeted_dlr, targets=9, **judges)
+    fab_t, square = FAB(threat, **judges), Square(threat, **judges)
+    stages = {
+        "standard": {"apgd-ce": apgd_ce, "apgd-t": apgd_t, "fab-t": fab_t, "square": square},
+        "plus": {
             "apgd-ce": apgd_ce,
-            "apgd-t": APGD(threat, loss=losses.targeted_dlr, targets=9, judge=judge),
-            "fab-t": FAB(threat, judge=judge),
-            "square": Square(threat, judge=judge),
+            "apgd-dlr": apgd_dlr,
+            "fab": FAB(threat, targets=0, restarts=5, **judges),
+            "square": square,
+            "apgd-t": apgd_t,
+            "fab-t": fab_t,
         },
-    )
+        "rand": {"apgd-ce": apgd_ce, "apgd-dlr": apgd_dlr},
+    }
+    if version not in stages:
+        raise unknown("autoattack's version", version, stages)
+    return Ensemble(threat, stages[version])

@@ -1,7 +1,8 @@
-"""FAB-T, the targeted fast adaptive boundary attack (Croce and Hein 2020,
-https://arxiv.org/abs/1907.02044): walks along the decision boundary to its nearest point.
+"""FAB, the fast adaptive boundary attack (Croce and Hein 2020, https://arxiv.org/abs/1907.02044):
+walks along the decision boundary to its nearest point.
 
-    attack = FAB(Threat("Linf", 8 / 255))
+    attack = FAB(Threat("Linf", 8 / 255))                  # FAB-T, its targeted form
+    attack = FAB(Threat("Linf", 8 / 255), targets=0)       # towards any class
     x_adv = attack(victim, x, label, seeds)
 
 It looks for the smallest perturbation and asks for epsilon only afterwards. It is a value and one
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from robust_tf import draws
 from robust_tf.attacks.fab_projections import onto_hyperplane
+from robust_tf.attacks.jacobian import nearest_boundary
 from robust_tf.attacks.leaving import only, written
 from robust_tf.errors import refuse_below
 from robust_tf.threat import Threat
@@ -25,11 +27,11 @@ LEG = 10
 
 
 class Problem(NamedTuple):
-    """The images of a run, with the class that each is led to and the seeds of its draws."""
+    """The images of a run, with the classes that each is led to and the seeds of its draws."""
 
     x: tf.Tensor
     label: tf.Tensor
-    target: tf.Tensor
+    classes: tf.Tensor
     seeds: tf.Tensor
 
 
@@ -39,20 +41,40 @@ class Nearest(NamedTuple):
     x_adv: tf.Tensor
     distance: tf.Tensor
 
+    @classmethod
+    def clean(cls, x: tf.Tensor, fooled: tf.Tensor) -> "Nearest":
+        """Before any search: the images, at 0 where they fool by themselves."""
+        infinity = tf.constant(float("inf"), x.dtype)
+        return cls(x, tf.where(fooled, tf.zeros_like(infinity), infinity))
+
+    def or_nearer(
+        self, threat: Threat, x: tf.Tensor, x_adv: tf.Tensor, fooled: tf.Tensor
+    ) -> "Nearest":
+        """With x_adv where it fools and is nearer to x."""
+        distance = threat.distance(x_adv, x)
+        nearer = fooled & (distance < self.distance)
+        return Nearest(
+            tf.where(tf.reshape(nearer, (-1, 1, 1, 1)), x_adv, self.x_adv),
+            tf.where(nearer, distance, self.distance),
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class FAB:
-    """Algorithm 1, towards one class after the other, without its final search.
+    """Algorithm 1, towards one class after the other or any of them, without its final search.
 
     Attributes:
       threat: its norm is what is minimised, its epsilon what a distance is then compared to.
-      steps: of each run towards a class.
-      targets: classes led to: the wrong ones of highest clean logit, or all if there are fewer.
-      restarts: runs towards each class, of which the first starts from the image itself.
+      steps: of each run.
+      targets: classes led to, a run for each: the wrong ones of highest clean logit, or all if
+        there are fewer. 0 is one run, whose steps look at all classes and go to the nearest.
+      restarts: of each run, of which the first starts from the image itself.
       alpha_max: largest share of the step that is taken from the original image.
       eta: factor by which a step goes over the linearised boundary.
       beta: share of its perturbation that an adversarial iterate keeps for the next step.
       judge: the attacked network also judges, so images fooled within epsilon leave the batch.
+      output: which of the victim's outputs has the boundary that is linearised, as before_squeeze;
+        who is fooled is always a matter of the logits.
     """
 
     threat: Threat
@@ -63,9 +85,11 @@ class FAB:
     eta: float = 1.05
     beta: float = 0.9
     judge: bool = False
+    output: str = "logits"
 
     def __post_init__(self):
-        refuse_below(1, "FAB", steps=self.steps, targets=self.targets, restarts=self.restarts)
+        refuse_below(1, "FAB", steps=self.steps, restarts=self.restarts)
+        refuse_below(0, "FAB", targets=self.targets)
 
     def __call__(
         self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor
@@ -82,24 +106,26 @@ class FAB:
         judge, an image's search ends soon after it found one within epsilon.
         """
         z = victim(x, draws.fold(seeds, 0))["logits"]
-        targets = min(self.targets, z.shape[-1] - 1)
-        ranked = tf.cast(tf.math.top_k(z, targets + 1).indices, label.dtype)
-        infinity = tf.constant(float("inf"), x.dtype)
-        none = Nearest(x, tf.where(ranked[:, 0] == label, infinity, tf.zeros_like(infinity)))
+        others = z.shape[-1] - 1
+        led_to = min(self.targets or others, others)
+        ranked = tf.cast(tf.math.top_k(z, led_to + 1).indices, label.dtype)
+        none = Nearest.clean(x, ranked[:, 0] != label)
 
         def run(r, found):
-            target = tf.gather(ranked, 1 + r // self.restarts, axis=1)
-            problem = Problem(x, label, target, draws.fold(seeds, 1 + r))
+            classes = ranked[:, 1:]
+            if self.targets:
+                classes = tf.gather(classes, r // self.restarts, axis=1)[:, None]
+            problem = Problem(x, label, classes, draws.fold(seeds, 1 + r))
             return r + 1, self._run(victim, problem, r % self.restarts > 0, found)
 
-        runs = targets * self.restarts
+        runs = self.restarts * (led_to if self.targets else 1)
         _, found = tf.while_loop(
             lambda r, _: r < runs, run, (0, none), maximum_iterations=runs, parallel_iterations=1
         )
         return tf.nest.map_structure(tf.stop_gradient, found)
 
     def _run(self, victim: Victim, problem: Problem, restart: tf.Tensor, found: Nearest):
-        """All steps towards one class."""
+        """All steps towards one class, or any."""
         x_i = problem.x
         if self.restarts > 1:
             x_i = tf.where(restart, self._start(problem, found), x_i)
@@ -135,16 +161,15 @@ class FAB:
 
         def step(i, x_i, found):
             seeds = draws.fold(problem.seeds, 1 + i)
-            f, w = self._boundary(victim, problem, x_i, draws.fold(seeds, 0))
+            # Equation 7: of the linearised boundaries at x_i, the nearest in the dual norm.
+            _, f, w = nearest_boundary(
+                *(victim, self.threat, x_i, label, problem.classes),
+                *(draws.fold(seeds, 0), self.output),
+            )
             x_i = self._towards(x, x_i, f, w)
             z = victim(x_i, draws.fold(seeds, 1))["logits"]
             fooled = tf.argmax(z, axis=-1, output_type=label.dtype) != label
-            distance = self.threat.distance(x_i, x)
-            nearer = fooled & (distance < found.distance)
-            found = Nearest(
-                tf.where(tf.reshape(nearer, (-1, 1, 1, 1)), x_i, found.x_adv),
-                tf.where(nearer, distance, found.distance),
-            )
+            found = found.or_nearer(self.threat, x, x_i, fooled)
             # The backward step: x_i = (1 - beta) x + beta x_i.
             x_back = x + self.beta * (x_i - x)
             return i + 1, tf.where(tf.reshape(fooled, (-1, 1, 1, 1)), x_back, x_i), found
@@ -153,18 +178,6 @@ class FAB:
             lambda i, *_: i < end, step, (i, x_i, found), parallel_iterations=1
         )
         return x_i, found
-
-    def _boundary(self, victim: Victim, problem: Problem, x_i: tf.Tensor, seeds: tf.Tensor):
-        """f = z_target - z_label at x_i, and its gradient."""
-        # The images alone are watched: the gradient of the weights is not computed.
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x_i)
-            z = tf.cast(victim(x_i, seeds)["logits"], x_i.dtype)
-            target, label = (
-                tf.one_hot(c, z.shape[-1], dtype=z.dtype) for c in (problem.target, problem.label)
-            )
-            f = tf.reduce_sum(z * (target - label), axis=-1)
-        return f, tape.gradient(f, x_i)
 
     def _towards(self, x: tf.Tensor, x_i: tf.Tensor, f: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """The biased step: over the hyperplane f + <w, y - x_i> = 0, from x_i and from x."""

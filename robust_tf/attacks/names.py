@@ -1,52 +1,169 @@
 """Attacks by the names that --attacks and --val_attack take."""
 
+import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from robust_tf import losses
-from robust_tf.attack_names import parse
-from robust_tf.attacks.aims import UNTARGETED, Aim
+from robust_tf.attack_names import AttackName, gradient_free, parse
+from robust_tf.attacks import aims
+from robust_tf.attacks.apgd import APGD
+from robust_tf.attacks.attack import Attack
+from robust_tf.attacks.carlini_wagner import CarliniWagner
+from robust_tf.attacks.deepfool import DeepFool
+from robust_tf.attacks.ensemble import Ensemble, autoattack, stages
+from robust_tf.attacks.fab import FAB
+from robust_tf.attacks.multi_targeted import MultiTargeted
+from robust_tf.attacks.nattack import NAttack
 from robust_tf.attacks.pgd import PGD, fgsm
+from robust_tf.attacks.square import Square
+from robust_tf.attacks.sweep import Sweep
+from robust_tf.attacks.transfer import Transfer
 from robust_tf.threat import Threat
+from robust_tf.victim import Victim
+
+LOGITS = "logits"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What an evaluation sets for all of its attacks.
+
+    Attributes:
+      step_size: of PGD in all its forms; None leaves it to the rule.
+      step_rule: quarter (epsilon / 4) or caad (max(1, 16 / K) / 255 with K steps, as paper 1).
+      start: of PGD in all its forms; None is uniform, but the image for fgsm and mifgsm.
+      restarts: of pgd, cw and apgd.
+      aim: untargeted, or the class aimed at.
+      kappa: confidence at which the margin stops to count.
+      outputs: which of the victim's outputs white-box attacks take their loss of: of several one
+        after the other.
+      judge: the victim itself decides who is fooled: fooled images leave the batch.
+    """
+
+    step_size: float | None = None
+    step_rule: str = "quarter"
+    start: str | None = None
+    restarts: int = 1
+    aim: aims.Aim = aims.UNTARGETED
+    kappa: float = 50.0
+    outputs: tuple[str, ...] = (LOGITS,)
+    judge: bool = False
 
 
 def named(
-    name: str,
-    threat: Threat,
-    *,
-    step_size: float | None = None,
-    restarts: int = 1,
-    aim: Aim = UNTARGETED,
-    kappa: float = 50.0,
-    output: str = "logits",
-    judge: bool = False,
-) -> PGD:
+    name: str, threat: Threat, source: Callable[[str], Victim] | None = None, **options
+) -> Attack | Sweep:
     """The attack of a name.
 
     Args:
-      name: clean (no attack), fgsm, pgd-K (K steps on cross-entropy) or cw-K (K on the margin).
+      name: as attack_names describes them.
       threat: what may be done to an image.
-      step_size: of pgd and cw; None is epsilon / 4.
-      restarts: of pgd and cw.
-      aim: untargeted, or the class aimed at.
-      kappa: confidence at which cw's margin stops to count.
-      output: which of the victim's outputs the loss is of.
-      judge: the victim itself decides who is fooled: fooled images leave the batch.
+      source: gives the victim that a transfer is made on, by what its name says of it.
+      **options: those of Options.
     """
-    kind, steps = parse(name)
-    if kind == "clean":
+    said, given = parse(name), Options(**options)
+    # In a transfer another network judges, and a sweep is judged after each of its numbers.
+    every_step = dataclasses.replace(given, judge=False)
+    if said.kind == "transfer":
+        return Transfer(_one(said.parts[0], threat, every_step), source(said.source))
+    if len(said.steps) > 1:
+        one_by_one = {f"{said.kind}-{K}": said._replace(steps=(K,)) for K in said.steps}
+        return Sweep({name: _one(one, threat, every_step) for name, one in one_by_one.items()})
+    if said.kind == "ensemble":
+        parts = (_one_or_two(part, threat, given) for part in said.parts)
+        named_parts = zip(said.parts, parts, strict=True)
+        return Ensemble(
+            threat, {k: v for part, one in named_parts for k, v in stages(part.text, one).items()}
+        )
+    return _one_or_two(said, threat, given)
+
+
+def _one_or_two(name: AttackName, threat: Threat, options: Options) -> Attack:
+    """The attack on each of the outputs; what needs no gradient is not misled by a squeeze."""
+    attack = _one(name, threat, options)
+    if gradient_free(name) or options.outputs == (LOGITS,):
+        return attack
+    if len(options.outputs) == 1:
+        return _on(options.outputs[0], attack)
+    return Ensemble(
+        threat,
+        {
+            part if output == LOGITS else f"{part}@{output}": _on(output, one)
+            for part, one in getattr(attack, "stages", {name.text: attack}).items()
+            for output in options.outputs[: 1 if isinstance(one, Square) else None]
+        },
+    )
+
+
+def _on(output: str, attack: Attack) -> Attack:
+    """The attack with the loss of another output; who is fooled is still for the logits to say."""
+    if output == LOGITS:
+        return attack
+    if isinstance(attack, Ensemble):
+        on = {part: _on(output, one) for part, one in attack.stages.items()}
+        return dataclasses.replace(attack, stages=on)
+    if isinstance(attack, MultiTargeted):
+        return dataclasses.replace(attack, pgd=_on(output, attack.pgd))
+    if hasattr(attack, "output"):
+        return dataclasses.replace(attack, output=output)
+    if isinstance(attack, Square):
+        return attack
+    return dataclasses.replace(attack, loss=losses.OfOutput(output, attack.loss))
+
+
+def _one(name: AttackName, threat: Threat, options: Options) -> Attack:
+    judge, l2 = {"judge": options.judge}, dataclasses.replace(threat, norm="L2")
+    restarts = {"restarts": options.restarts}
+    if name.steps or name.kind in ("clean", "fgsm"):
+        return _pgd(name, threat, options)
+    return {
+        "apgd-ce": lambda: APGD(threat, **restarts, **judge),
+        "apgd-dlr": lambda: APGD(threat, loss=losses.dlr, **restarts, **judge),
+        "apgd-t": lambda: APGD(threat, loss=losses.targeted_dlr, targets=9, **restarts, **judge),
+        "fab": lambda: FAB(threat, targets=0, **judge),
+        "fab-t": lambda: FAB(threat, **judge),
+        "square": lambda: Square(threat, **judge),
+        "nattack": lambda: NAttack(threat, **judge),
+        "cw-l2": lambda: CarliniWagner(l2),
+        "deepfool": lambda: DeepFool(threat),
+        "autoattack": lambda: autoattack(threat, "standard", **judge),
+        "autoattack-plus": lambda: autoattack(threat, "plus", **judge),
+        "autoattack-rand": lambda: autoattack(threat, "rand", **judge),
+    }[name.kind]()
+
+
+def _pgd(name: AttackName, threat: Threat, options: Options) -> Attack:
+    """All that is an argument of PGD."""
+    K, aim = name.steps[0] if name.steps else 1, options.aim
+    if name.kind == "clean":
         return PGD(threat, steps=0, aim=aim)
-    loss = losses.Margin(kappa, aim.targeted) if kind == "cw" else losses.cross_entropy
-    if output != "logits":
-        loss = losses.OfOutput(output, loss)
-    if kind == "fgsm":
-        return fgsm(threat, aim=aim, loss=loss)
-    options = dict(steps=steps, step_size=step_size, restarts=restarts, judge=judge)
-    return PGD(threat, loss=loss, aim=aim, **options)
+    if name.kind == "pgd-targeted" and not aim.targeted:
+        aim = aims.RANDOM
+    margin = losses.Margin(options.kappa, aim.targeted)
+    own = {"aim": aim, "loss": margin if name.kind == "cw" else losses.cross_entropy}
+    if name.kind == "fgsm":
+        return fgsm(threat, start=options.start or "none", **own)
+    own |= {"steps": K, "step_size": _step_size(K, threat, options), "judge": options.judge}
+    if name.kind == "mifgsm":
+        # "the step size alpha = epsilon / T", and a decay factor of 1.
+        step_size = options.step_size or threat.epsilon / K
+        own |= {"momentum": 1.0, "step_size": step_size}
+        return PGD(threat, start=options.start or "none", **own)
+    own |= {"start": options.start or "uniform"}
+    if name.kind == "pgd-multitargeted":
+        return MultiTargeted(PGD(threat, **own | {"loss": losses.targeted_margin}))
+    return PGD(threat, restarts=options.restarts, **own)
 
 
-def compiled(attack: PGD, xla: bool) -> Callable[..., tf.Tensor]:
+def _step_size(K: int, threat: Threat, options: Options) -> float | None:
+    if options.step_size is None and options.step_rule == "caad":
+        return max(1, 16 / K) / 255
+    return options.step_size
+
+
+def compiled(attack: Attack, xla: bool) -> Callable[..., tf.Tensor]:
     """The attack as it is, or each call of it compiled by XLA."""
     if not xla:
         return attack

@@ -8,6 +8,8 @@ It is a value and one graph: a tf.while_loop whose memory does not grow with the
 """
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -120,8 +122,32 @@ class PGD:
         """What a call with these arguments leads away from or, targeted, leads to."""
         return self.aim.choose(victim, x, label, draws.fold(seeds, 0))
 
+    def iterates(
+        self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor, marks: Sequence[int]
+    ) -> list[tf.Tensor]:
+        """What a call with each of these numbers of steps, ascending, would return.
+
+        They share their steps. Without restarts and without a judge.
+        """
+        goal = self.goal(victim, x, label, seeds)
+        images, found = self._begin(x, label, goal, draws.fold(seeds, 1)), []
+        for begin, end in itertools.pairwise([0, *marks]):
+            images, _ = self._walk(victim, images, x, begin, end)
+            found.append(tf.stop_gradient(images.x_adv))
+        return found
+
     def _run(self, victim: Victim, x, label, goal, seeds) -> tf.Tensor:
         """One run from one start: the last iterate, or the one that fooled the judge."""
+        images, found = self._walk(victim, self._begin(x, label, goal, seeds), x, 0, self.steps)
+        return tf.stop_gradient(_record(found, images) if self.judge else images.x_adv)
+
+    def _begin(self, x, label, goal, seeds) -> _Images:
+        everything = tf.range(tf.shape(x)[0])
+        x_0 = self._start(x, seeds)
+        return _Images(everything, x, label, goal, seeds, x_0, tf.zeros_like(x))
+
+    def _walk(self, victim: Victim, images: _Images, found, begin: int, end: int):
+        """Steps begin to end, and with them what the judge was fooled by."""
 
         def step(i, images, found):
             outputs, gradient = self._look(victim, images, draws.fold(images.seeds, 2 + i))
@@ -135,19 +161,16 @@ class PGD:
             moved = images.x_adv + self.step_size * self.threat.steepest(images.velocity)
             return i + 1, images._replace(x_adv=self.threat.project(moved, images.x)), found
 
-        x_0 = self._start(x, seeds)
-        everything = tf.range(tf.shape(x)[0])
-        images = _Images(everything, x, label, goal, seeds, x_0, tf.zeros_like(x))
-        shapes = (tf.TensorShape([]), any_number(images), x.shape) if self.judge else None
+        shapes = (tf.TensorShape([]), any_number(images), found.shape) if self.judge else None
         _, images, found = tf.while_loop(
-            lambda i, images, _: (i < self.steps) & (tf.size(images.place) > 0),
+            lambda i, images, _: (i < end) & (tf.size(images.place) > 0),
             step,
-            (0, images, x),
+            (begin, images, found),
             shape_invariants=shapes,
-            maximum_iterations=self.steps,
+            maximum_iterations=end - begin,
             parallel_iterations=1,
         )
-        return tf.stop_gradient(_record(found, images) if self.judge else images.x_adv)
+        return images, found
 
     def _start(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         start = self.threat.start(self.start, x, draws.fold(seeds, 0))
@@ -194,6 +217,6 @@ def _worse(now: _Worst, before: _Worst) -> _Worst:
     )
 
 
-def fgsm(threat: Threat, **options) -> PGD:
-    """The fast gradient sign method: one step of size epsilon, without random start."""
-    return PGD(threat, steps=1, step_size=threat.epsilon, start="none", **options)
+def fgsm(threat: Threat, start: str = "none", **options) -> PGD:
+    """The fast gradient sign method: one step of size epsilon, from the image unless told."""
+    return PGD(threat, steps=1, step_size=threat.epsilon, start=start, **options)

@@ -169,7 +169,7 @@ kinds.count("seed", 0, "seed of all random draws", high=2**31 - 1)
 kinds.switch("deterministic", False, "only operations that repeat to the bit, also on GPUs")
 kinds.checked(
     "val_attack",
-    attack_names.parse,
+    attack_names.parse_for_validation,
     "attack for choosing the best network (pgd-10; clean for what trains without an attack)",
 )
 kinds.name(
@@ -178,25 +178,47 @@ kinds.name(
 kinds.name("export_dir", None, "folder to export to; train does so at its end unless none")
 
 # Evaluation and export
-kinds.name("model", None, "run directory or .keras file to evaluate or export")
+kinds.name("model", None, "run directory, .keras file or SavedModel to evaluate or export")
+kinds.name("signature", "serving_default", "signature of a SavedModel")
+kinds.name("input_name", None, "input of that signature (the only one)")
+kinds.name("output_name", None, "output of that signature (logits, or the only one)")
 flags.DEFINE_list(
-    "attacks", ["clean", "fgsm", "pgd-20", "cw-20"], f"which ones: {', '.join(attack_names.NAMES)}"
+    "attacks",
+    ["clean", "fgsm", "pgd-20", "cw-20"],
+    f"which ones: {', '.join(attack_names.NAMES)}; a sweep as in pgd-10/50/100; an ensemble as in "
+    "apgd-ce+square; transfer:NAME@RUN_DIR, or @dense for a substitute trained on answers",
 )
 kinds.check("attacks", lambda names: [attack_names.parse(name) for name in names])
 kinds.choice(
     "attacked_output",
-    "logits",
-    ("logits", "before_squeeze"),
-    "what an evaluation's attacks take the loss of; a tanh head flatters a network by its logits",
+    "auto",
+    ("auto", "logits", "before_squeeze"),
+    "what an evaluation's white-box attacks take the loss of; auto is the logits and, of a head "
+    "that is found to be bounded, before_squeeze as well, the worse counting",
 )
-kinds.number("step_size", None, "step size of the attacks of an evaluation (eps / 4)")
-kinds.count("restarts", 1, "restarts of an evaluation's attacks, the worst kept", low=1)
+kinds.number("step_size", None, "step size of an evaluation's PGD attacks (--step_rule)")
+kinds.choice(
+    "step_rule",
+    "quarter",
+    ("quarter", "caad"),
+    "quarter is eps / 4; caad max(1, 16 / K) / 255 with K steps, as paper 1 evaluates",
+)
+kinds.choice(
+    "start",
+    None,
+    ("none", "uniform", "gaussian"),
+    "where an evaluation's PGD attacks start (uniform; fgsm and mifgsm from the image)",
+)
+kinds.count("restarts", 1, "restarts of an evaluation's pgd, cw and apgd, the worst kept", low=1)
 kinds.choice(
     "targeted",
     "none",
     _TARGETS,
     "class that an evaluation's attacks aim at; none is untargeted",
 )
+kinds.switch("quantize", False, "adversarial images are put on the 8-bit grid and then judged")
+kinds.name("save_adversarial", None, "folder for the adversarial images; sets --quantize")
+kinds.switch("verdict", True, "ends an evaluation with a verdict on gradient masking")
 kinds.name(
     "output", None, "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json)"
 )

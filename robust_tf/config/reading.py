@@ -2,9 +2,11 @@
 
 import dataclasses
 import pathlib
+import re
 
 from absl import flags
 
+from robust_tf import attack_names
 from robust_tf.config import flagfile
 from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
 from robust_tf.config.definitions import DENOISERS
@@ -60,9 +62,14 @@ def evaluate() -> Evaluate:
     _fill({"eps": FLAGS.eval_eps})
     _refuse_default_radius(FLAGS.eps)
     _fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
-    folder = model / "results" if model.is_dir() else model.parent
+    is_run = model.is_dir() and not (model / "saved_model.pb").exists()
+    folder = model / "results" if is_run else model.parent
     output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name()
-    return _read(Evaluate, model=model, attacks=tuple(FLAGS.attacks), output=output)
+    _refuse_sweeps_with_restarts()
+    folder = pathlib.Path(FLAGS.save_adversarial) if FLAGS.save_adversarial else None
+    # What is written is what was judged.
+    given = {"quantize": FLAGS.quantize or folder is not None, "save_adversarial": folder}
+    return _read(Evaluate, model=model, attacks=tuple(FLAGS.attacks), output=output, **given)
 
 
 def export() -> Export:
@@ -135,20 +142,36 @@ def _refuse_default_radius(eps: float | None) -> None:
         raise InputError(f"--norm={FLAGS.norm} has no radius of its own; expected --eps as well.")
 
 
+def _refuse_sweeps_with_restarts() -> None:
+    sweeps = [name for name in FLAGS.attacks if len(attack_names.parse(name).steps) > 1]
+    if sweeps and FLAGS.restarts > 1:
+        raise InputError(
+            f"--attacks={sweeps[0]} is one run that is judged after several numbers of steps; "
+            f"expected --restarts=1, got {FLAGS.restarts}."
+        )
+
+
 def _result_name() -> str:
     """Another name for each setting, so that one evaluation does not replace another."""
     parts = [FLAGS.dataset, FLAGS.norm, f"{FLAGS.eps:.4g}", *FLAGS.attacks]
     if FLAGS.targeted != "none":
         parts.append(FLAGS.targeted)
-    if FLAGS.attacked_output != "logits":
+    if FLAGS.attacked_output != "auto":
         parts.append(FLAGS.attacked_output)
     if FLAGS.step_size is not None:
         parts.append(f"step{FLAGS.step_size:.4g}")
+    if FLAGS.step_rule != "quarter":
+        parts.append(FLAGS.step_rule)
+    if FLAGS.start is not None:
+        parts.append(FLAGS.start)
+    if FLAGS.quantize or FLAGS.save_adversarial:
+        parts.append("quantized")
     if FLAGS.restarts > 1:
         parts.append(f"{FLAGS.restarts}restarts")
     if FLAGS.examples is not None:
         parts.append(f"first{FLAGS.examples}")
-    return "-".join(parts) + ".json"
+    # Of a transfer or a sweep, what a file name cannot hold.
+    return re.sub(r"[/:@+]+", "_", "-".join(parts)) + ".json"
 
 
 def _fill(values: dict) -> None:
@@ -172,11 +195,13 @@ def _read(plan: type, **given):
 
 def _model() -> pathlib.Path:
     if FLAGS.model is None:
-        raise InputError("--model is missing; expected a run directory or a .keras file.")
+        raise InputError(
+            "--model is missing; expected a run directory, a .keras file or a SavedModel."
+        )
     model = pathlib.Path(FLAGS.model)
     if not model.exists():
         raise InputError(
-            f"--model={model} does not exist; expected a run directory or .keras file."
+            f"--model={model} does not exist; expected a run directory, .keras file or SavedModel."
         )
     # A checkpoint lies in the folder checkpoints of its run.
     for run_dir in (model, model.parent.parent):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws
-from robust_tf.attacks import Attack
+from robust_tf.attacks import Attack, Sweep
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -19,59 +19,95 @@ ROUNDING = 1e-6
 class Judged(NamedTuple):
     """What became of each image of a batch."""
 
-    right: np.ndarray
+    x_adv: np.ndarray
+    right: np.ndarray  # under the threat model
     hit: np.ndarray  # the class aimed at or, untargeted, another than the label
+    distance: np.ndarray  # in the norm that the attack minimises
 
 
-def aim_of(attack: Attack) -> Aim:
+def aim_of(attack: Attack | Sweep) -> Aim:
     """What the attack wants; those that have no aim of their own are untargeted."""
+    if isinstance(attack, Sweep):
+        attack = next(iter(attack.attacks.values()))
     return getattr(attack, "aim", UNTARGETED)
 
 
-def judge(name: str, attack: Attack, victim: Victim, seed: int, signature) -> Callable[..., Judged]:
+def unbounded(attack: Attack) -> bool:
+    """Whether it looks for the nearest adversarial image, at whatever distance."""
+    return getattr(attack, "unbounded", False)
+
+
+def judge(
+    attacks: dict[str, Attack],
+    together: Attack | Sweep,
+    victim: Victim,
+    threat: Threat,
+    *,
+    seed: int,
+    quantize: bool,
+    signature,
+) -> Callable[..., dict[str, Judged]]:
     """A graph that attacks and judges (image, label, index) batches.
 
     Args:
-      name: the attack's, for what is said of one that cheats.
-      attack: what is run.
+      attacks: what is judged, by its name: one, or those of a sweep.
+      together: the call that makes the images of them all.
       victim: what is attacked, and what judges.
+      threat: the threat model that is judged by.
       seed: of all random draws.
+      quantize: images are put on the 8-bit grid before they are judged.
       signature: of a batch.
     """
-    threat, aim = attack.threat, aim_of(attack)
 
-    @tf.function(input_signature=signature, autograph=False)
     def step(x, label, index):
         seeds = draws.image_seeds(seed, 0, index)
-        x_adv = attack(victim, x, label, seeds)
+        made = together(victim, x, label, seeds)
+        made = made if isinstance(made, dict) else dict.fromkeys(attacks, made)
+        return {name: judged(attacks[name], x_adv, x, label, seeds) for name, x_adv in made.items()}
+
+    def judged(attack, x_adv, x, label, seeds):
+        if quantize:
+            x_adv = threat.quantized(x_adv, x)
         # The judge's own draws: an attack has not seen them.
         logits = victim(x_adv, draws.fold(seeds, -1))["logits"]
         # Without an answer, which a NaN is, an image is not right.
         answered = tf.reduce_all(tf.math.is_finite(logits), axis=-1)
         predicted = tf.where(answered, tf.argmax(logits, -1, output_type=label.dtype), -1)
         hit = predicted != label
-        if aim.targeted:
+        if aim_of(attack).targeted:
             hit = predicted == attack.goal(victim, x, label, seeds)
-        beyond = tf.reduce_max(tf.maximum(threat.low - x_adv, x_adv - threat.high))
-        return predicted == label, hit, threat.distance(x_adv, x), beyond
+        beyond = tf.reduce_max(tf.maximum(threat.low - x_adv, x_adv - threat.high), axis=(1, 2, 3))
+        distance, own = threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
+        return x_adv, predicted == label, hit, own, distance, beyond
 
-    def judged(x, label, index) -> Judged:
-        right, hit, distance, beyond = (value.numpy() for value in step(x, label, index))
-        _check(name, threat, distance, beyond)
-        return Judged(right, hit)
+    # Traced at once: TensorFlow warns of functions that are traced in a loop, which attacks are.
+    graph = tf.function(step, input_signature=signature, autograph=False).get_concrete_function()
 
-    return judged
+    def run(x, label, index) -> dict[str, Judged]:
+        found = {}
+        for name, values in graph(x, label, index).items():
+            x_adv, right, hit, own, distance, beyond = (value.numpy() for value in values)
+            inside = distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
+            if unbounded(attacks[name]):
+                # Too far away is as good as not fooled; NaN is neither, and is refused below.
+                right = right | (distance > threat.epsilon * (1 + ROUNDING) + ROUNDING)
+                inside = np.isfinite(distance)
+            _check(name, threat, distance, inside, beyond)
+            found[name] = Judged(x_adv, right, hit, own)
+        return found
+
+    return run
 
 
-def _check(name: str, threat: Threat, distance: np.ndarray, beyond: np.ndarray) -> None:
+def _check(name: str, threat: Threat, distance, inside, beyond) -> None:
     """An attack that cheats, or makes a NaN, is a bug and not a result."""
-    if not np.all(distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING):
+    if not np.all(inside):
         raise ValueError(
             f"{name} left the threat model: {threat.norm} distance {np.max(distance)} "
             f"with epsilon {threat.epsilon}."
         )
-    if not beyond <= ROUNDING:
+    if not np.all(beyond <= ROUNDING):
         raise ValueError(
-            f"{name} left the threat model: a pixel is {beyond} beyond "
+            f"{name} left the threat model: a pixel is {np.max(beyond)} beyond "
             f"{threat.low} to {threat.high}."
         )

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf.attacks import Attack, stages
-from robust_tf.evaluation.judge import aim_of
+from robust_tf.evaluation.judge import aim_of, unbounded
 from robust_tf.evaluation.state import State
 
 
@@ -27,6 +27,7 @@ def result(about: dict, attacks: dict[str, Attack], parameters: dict, state: Sta
             "accuracy": float(right[name].mean()),
             "success_rate": _success(name, attack, state, right),
             "hyperparameters": parameters[name],
+            **_distances(name, attack, state, right["clean"]),
             **_costs(name, attack, state, len(index)),
             "per_image": right[name].tolist(),
         }
@@ -57,19 +58,37 @@ def _success(name: str, attack: Attack, state: State, right: dict) -> float | No
     return float(counted.mean() if counted.size else 0)
 
 
+def _distances(name: str, attack: Attack, state: State, right: np.ndarray) -> dict:
+    """Of an attack that looks for the nearest image: how near those are that it found."""
+    if not unbounded(attack):
+        return {}
+    outcome = state.of(name)
+    counted = np.isin(outcome["index"], np.array(state.of("clean")["index"])[right])
+    fooled = np.array(outcome["hit"], bool) & counted
+    distance = np.array(outcome["distance"])[fooled]
+    return {
+        "fooled_at_any_distance": float(fooled.sum() / max(1, counted.sum())),
+        "median_distance": float(np.median(distance)) if distance.size else None,
+        "distance_norm": attack.threat.norm,
+    }
+
+
 def _costs(name: str, attack: Attack, state: State, examples: int) -> dict:
     """Seconds and, of an ensemble, what each of its stages left standing."""
     keys = list(stages(name, attack))
     seconds = {key: round(state.of(key)["seconds"], 3) for key in keys}
     if len(keys) == 1:
         return {"seconds": seconds[name]}
-    return {
+    left = {key.removeprefix(f"{name}/"): len(state.right(key)) / examples for key in keys}
+    costs = {
         "seconds": round(sum(seconds.values()), 3),
         "stages": {
-            key.removeprefix(f"{name}/"): {
-                "accuracy": len(state.right(key)) / examples,
-                "seconds": seconds[key],
-            }
-            for key in keys
+            stage: {"accuracy": accuracy, "seconds": seconds[f"{name}/{stage}"]}
+            for stage, accuracy in left.items()
         },
     }
+    if set(left) > {name}:
+        # One attack on several outputs, each on what the one before left.
+        outputs = {stage.partition("@")[2] or "logits": a for stage, a in left.items()}
+        costs["outputs"] = outputs
+    return costs

@@ -12,101 +12,181 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from robust_tf import progress
-from robust_tf.attacks import PGD, Attack, hyperparameters, stages
-from robust_tf.evaluation.judge import aim_of, judge
+from robust_tf.attacks import PGD, Attack, Sweep, hyperparameters, stages
+from robust_tf.evaluation import plots
+from robust_tf.evaluation.judge import Judged, aim_of, judge
+from robust_tf.evaluation.measure import measure
+from robust_tf.evaluation.measured import Line
 from robust_tf.evaluation.result import result
+from robust_tf.evaluation.sanity import Findings
+from robust_tf.evaluation.saving import Saved
 from robust_tf.evaluation.state import State, write_json
 from robust_tf.evaluation.table import table
+from robust_tf.evaluation.verdict import verdict, verdict_table
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
 Batches = Callable[[Sequence[int]], tf.data.Dataset]
+# How many images a verdict's own measurements are made on.
+SAMPLE = 100
 
 
-def run(
-    victim: Victim,
-    batches: Batches,
-    indices: Sequence[int],
-    attacks: dict[str, Attack],
-    *,
-    threat: Threat,
-    output: pathlib.Path,
-    seed: int,
-    about: dict,
-) -> dict:
-    """Evaluates, prints the table, and returns the result that it writes.
-
-    An untargeted attack is run on the images that are right without one, a targeted one on all.
+class Evaluation:
+    """A victim, its images and what is known of them so far.
 
     Args:
       victim: what is attacked, and what judges.
       batches: gives the (image, label, index) batches of the images of these indices.
       indices: of all images.
-      attacks: attacks by name; "clean" is run whether or not it is among them.
-      threat: the threat model of them all.
+      threat: the threat model that is judged by.
       output: the result's file.
       seed: of all random draws.
       about: what the result says of the model and its data.
+      quantize: adversarial images are put on the 8-bit grid before they are judged.
+      saved: writes the adversarial images.
+      findings: of the victim; with them the result ends with a verdict on gradient masking.
     """
-    attacks = {"clean": PGD(threat, steps=0), **attacks}
-    parameters = {name: hyperparameters(attack) for name, attack in attacks.items()}
-    about = {**about, "threat": {"norm": threat.norm, "eps": threat.epsilon}, "seed": seed}
-    state = State(output, {**about, "examples": len(indices), "attacks": parameters})
-    try:
-        for name, attack in attacks.items():
-            everything = name == "clean" or aim_of(attack).targeted
-            standing = indices if everything else state.right("clean")
-            _run_attack(name, attack, victim, batches, standing, seed, state)
-    finally:
-        state.save(force=True)
-    found = result(about, attacks, parameters, state)
-    write_json(output, found)
-    state.remove()
-    print(f"\n{table(found)}\n\nResult written to {output}")
-    return found
 
+    def __init__(
+        self,
+        victim: Victim,
+        batches: Batches,
+        indices: Sequence[int],
+        *,
+        threat: Threat,
+        output: pathlib.Path,
+        seed: int,
+        about: dict,
+        quantize: bool = False,
+        saved: Saved | None = None,
+        findings: Findings | None = None,
+    ):
+        self.victim, self.batches, self.indices, self.threat = victim, batches, indices, threat
+        self.output, self.seed, self.quantize, self.saved = output, seed, quantize, saved
+        self.findings = findings
+        self.about = {**about, "threat": {"norm": threat.norm, "eps": threat.epsilon}, "seed": seed}
+        self.about["quantized"] = quantize
 
-def _run_attack(name, attack, victim, batches, standing, seed, state) -> None:
-    """Each stage from the original images, and only those that all stages before left standing."""
-    parts, seconds = stages(name, attack), 0.0
-    for part, (key, one) in enumerate(parts.items()):
-        _run_stage(key, one, victim, batches, standing, seed, state)
-        standing, seconds = state.right(key), seconds + state.of(key)["seconds"]
-        if len(parts) > 1:
-            share = len(standing) / max(1, len(state.of("clean")["index"]))
-            print(
-                f"robust accuracy after {key.split('/')[-1].upper()}: {share:.2%} "
-                f"(total time {seconds:.1f} s, stage {part + 1} of {len(parts)})",
-                flush=True,
-            )
+    def run(self, attacks: dict[str, Attack | Sweep]) -> dict:
+        """Evaluates, prints the table, and returns the result that it writes.
 
+        Args:
+          attacks: by name; "clean" is run whether or not it is among them. An untargeted one is
+            run on the images that are right without it, a targeted one on all.
+        """
+        attacks = {"clean": PGD(self.threat, steps=0), **attacks}
+        rows = {
+            row: one for name, attack in attacks.items() for row, one in _rows(name, attack).items()
+        }
+        parameters = {name: hyperparameters(attack) for name, attack in rows.items()}
+        settings = {**self.about, "examples": len(self.indices), "attacks": parameters}
+        self.state = State(self.output, settings)
+        try:
+            for name, attack in attacks.items():
+                self._attack(name, attack)
+        finally:
+            self.state.save(force=True)
+        found = result(self.about, rows, parameters, self.state)
+        said = table(found)
+        if self.findings:
+            lines = self._verdict(found)
+            found["gradient_masking"] = [line._asdict() for line in lines]
+            said += f"\n\n{verdict_table(lines)}"
+        write_json(self.output, found)
+        self.state.remove()
+        print(f"\n{said}\n")
+        picture = self.output.with_suffix(".png")
+        if plots.sweep(found, picture):
+            print(f"Accuracy against iterations drawn in {picture}")
+        print(f"Result written to {self.output}")
+        return found
 
-def _run_stage(key, attack, victim, batches, standing, seed, state) -> None:
-    """Adds the outcomes of the images that the state does not have yet."""
-    outcome = state.of(key)
-    done = set(outcome["index"])
-    before = len(done)
-    rest = [index for index in standing if index not in done]
-    if not rest:
-        return
-    line, data = progress.Line(), batches(rest)
-    judged = judge(key, attack, victim, seed, data.element_spec)
-    begun = time.monotonic()
-    for x, label, index in data:
-        started = time.monotonic()
-        found = judged(x, label, index)
-        outcome["index"] += index.numpy().tolist()
+    def _verdict(self, found: dict) -> list[Line]:
+        sample = self.batches(self.state.of("clean")["index"][:SAMPLE])
+        measured = measure(
+            self.victim, sample, self.threat, self.seed, found["attacks"], self.findings
+        )
+        return verdict(measured)
+
+    def _attack(self, name: str, attack: Attack | Sweep) -> None:
+        """Runs what the state does not have of an attack."""
+        whole = name == "clean" or aim_of(attack).targeted or self.saved
+        standing = self.indices if whole else self.state.right("clean")
+        if isinstance(attack, Sweep):
+            self._stage(attack.attacks, attack, standing)
+        else:
+            self._cascade(name, stages(name, attack), standing)
+        if self.saved and name != "clean":
+            for row in _rows(name, attack):
+                print(f"{row}  images written to {self.saved.finish(row)}")
+
+    def _cascade(self, name: str, parts: dict[str, Attack], standing: Sequence[int]) -> None:
+        """Each part from the original images, and only those that all before left standing."""
+        seconds = 0.0
+        for part, (key, one) in enumerate(parts.items()):
+            self._stage({key: one}, one, standing, name)
+            standing = self.state.right(key)
+            seconds += self.state.of(key)["seconds"]
+            if len(parts) > 1:
+                share = len(standing) / max(1, len(self.state.of("clean")["index"]))
+                print(
+                    f"robust accuracy after {key.split('/')[-1].upper()}: {share:.2%} "
+                    f"(total time {seconds:.1f} s, stage {part + 1} of {len(parts)})",
+                    flush=True,
+                )
+
+    def _stage(self, attacks: dict, together, standing: Sequence[int], row: str = "") -> None:
+        """Adds the outcomes of the images that the state does not have yet.
+
+        Args:
+          attacks: one, or those of a sweep, by the names of their outcomes.
+          together: the call that makes the images of them all.
+          standing: indices of the images that are attacked.
+          row: which row of the result it is a stage of, where that has another name.
+        """
+        outcomes = [self.state.of(key) for key in attacks]
+        done = set(outcomes[0]["index"])
+        rest = [index for index in standing if index not in done]
+        if not rest:
+            return
+        line, data = progress.Line(), self.batches(rest)
+        options = {"seed": self.seed, "quantize": self.quantize, "signature": data.element_spec}
+        judged = judge(attacks, together, self.victim, self.threat, **options)
+        begun = time.monotonic()
+        for x, label, index in data:
+            started = time.monotonic()
+            for key, found in judged(x, label, index).items():
+                self._note(key, index.numpy(), found)
+                if self.saved and key != "clean":
+                    self.saved.add(row or key, index.numpy(), found.x_adv)
+            for outcome in outcomes:
+                outcome["seconds"] += time.monotonic() - started
+            self.state.save()
+            if line.due():
+                made = len(outcomes[0]["index"])
+                left = (time.monotonic() - begun) / (made - len(done)) * (len(standing) - made)
+                text = _so_far(next(iter(attacks)), outcomes[0], standing)
+                line.show(f"{text}  {progress.duration(left)} left")
+        for key, outcome in zip(attacks, outcomes, strict=True):
+            text = _so_far(key, outcome, standing)
+            line.keep(f"{text}  {outcome['seconds']:.1f} s")
+
+    def _note(self, key: str, index, found: Judged) -> None:
+        outcome = self.state.of(key)
+        outcome["index"] += index.tolist()
         outcome["right"] += found.right.tolist()
         outcome["hit"] += found.hit.tolist()
-        outcome["seconds"] += time.monotonic() - started
-        state.save()
-        if line.due():
-            made = len(outcome["index"])
-            left = (time.monotonic() - begun) / (made - before) * (len(standing) - made)
-            line.show(f"{_so_far(key, outcome, standing)}  {progress.duration(left)} left")
-    line.keep(f"{_so_far(key, outcome, standing)}  {outcome['seconds']:.1f} s")
+        outcome["distance"] += found.distance.tolist()
+
+
+def _rows(name: str, attack: Attack | Sweep) -> dict[str, Attack]:
+    """What gets a row of its own in the result."""
+    return attack.attacks if isinstance(attack, Sweep) else {name: attack}
 
 
 def _so_far(key: str, outcome: dict, standing: Sequence[int]) -> str:
-    right = sum(outcome["right"])
-    return f"{key}  {len(outcome['index'])}/{len(standing)} images  {right} right"
+    made = len(outcome["index"])
+    fooled = made - sum(outcome["right"])
+    if key == "clean":
+        return f"clean  {made}/{len(standing)} images, {made - fooled} right"
+    return f"{key}  {made}/{len(standing)} images, {fooled} successfully perturbed"

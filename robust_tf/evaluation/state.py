@@ -35,8 +35,8 @@ class State:
                 self.stages = state["stages"]
 
     def of(self, stage: str) -> dict:
-        """A stage's outcomes so far: "index", "right" and "hit", an entry an image."""
-        nothing = {"index": [], "right": [], "hit": [], "seconds": 0.0}
+        """A stage's outcomes so far, an entry an image, and the seconds it took."""
+        nothing = {"index": [], "right": [], "hit": [], "distance": [], "seconds": 0.0}
         return self.stages.setdefault(stage, nothing)
 
     def right(self, stage: str) -> list[int]:

@@ -7,10 +7,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from robust_tf import networks
-from robust_tf.attacks import PGD, compiled, fgsm, hyperparameters, named
-from robust_tf.attacks.aims import RANDOM
-from robust_tf.errors import InputError
+from robust_tf import losses, networks
+from robust_tf.attacks import (
+    APGD,
+    FAB,
+    PGD,
+    CarliniWagner,
+    DeepFool,
+    Ensemble,
+    MultiTargeted,
+    NAttack,
+    Square,
+    Sweep,
+    Transfer,
+    autoattack,
+    compiled,
+    fgsm,
+    hyperparameters,
+    named,
+)
+from robust_tf.attacks.aims import LEAST_LIKELY, RANDOM
 from robust_tf.losses import Margin, cross_entropy
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
@@ -20,10 +36,41 @@ THREAT = Threat("L2", 0.5)
 
 
 def test_names_by_hand():
+    linf = Threat("Linf", 0.5)
     assert named("clean", THREAT) == PGD(THREAT, steps=0)
     assert named("fgsm", THREAT) == fgsm(THREAT)
     assert named("pgd-7", THREAT) == PGD(THREAT, loss=cross_entropy, steps=7, step_size=0.125)
     assert named("cw-100", THREAT) == PGD(THREAT, loss=Margin(50.0), steps=100)
+    assert named("mifgsm-4", THREAT) == PGD(
+        THREAT, steps=4, step_size=0.125, momentum=1.0, start="none"
+    )
+    assert named("pgd-targeted-5", THREAT) == PGD(THREAT, steps=5, aim=RANDOM)
+    assert named("pgd-multitargeted-5", THREAT) == MultiTargeted(
+        PGD(THREAT, steps=5, loss=losses.targeted_margin)
+    )
+    assert named("apgd-dlr", THREAT) == APGD(THREAT, loss=losses.dlr)
+    assert named("fab-t", THREAT) == FAB(THREAT)
+    assert named("deepfool", linf) == DeepFool(linf)
+    # Whatever the threat model's norm is, it minimises L2.
+    assert named("cw-l2", linf) == CarliniWagner(THREAT)
+    assert named("nattack", THREAT) == NAttack(THREAT, steps=200, population=300)
+    for version in ("standard", "plus", "rand"):
+        name = "autoattack" if version == "standard" else f"autoattack-{version}"
+        assert named(name, THREAT) == autoattack(THREAT, version)
+
+
+def test_names_compose():
+    ensemble = named("apgd-ce+square", THREAT, judge=True)
+    stages = {"apgd-ce": APGD(THREAT, judge=True), "square": Square(THREAT, judge=True)}
+    assert ensemble == Ensemble(THREAT, stages)
+    nested = named("fgsm+autoattack-rand", THREAT).stages
+    assert list(nested) == ["fgsm", "autoattack-rand/apgd-ce", "autoattack-rand/apgd-dlr"]
+    # What is judged after each of its steps, or by another network, has no judge of its own.
+    sweep = named("pgd-5/20", THREAT, judge=True)
+    assert sweep == Sweep({"pgd-5": PGD(THREAT, steps=5), "pgd-20": PGD(THREAT, steps=20)})
+    victims = {"runs/other": network_victim(linear_network(np.eye(4)))}
+    transfer = named("transfer:pgd-5@runs/other", THREAT, victims.get, judge=True)
+    assert transfer == Transfer(PGD(THREAT, steps=5), victims["runs/other"])
 
 
 def test_options_reach_the_attack():
@@ -34,14 +81,38 @@ def test_options_reach_the_attack():
     assert named("cw-5", THREAT, **options) == expected
     assert named("fgsm", THREAT, **options) == fgsm(THREAT, aim=RANDOM)
     assert named("clean", THREAT, **options) == PGD(THREAT, steps=0, aim=RANDOM)
+    assert named("pgd-targeted-5", THREAT, aim=LEAST_LIKELY).aim is LEAST_LIKELY
+    assert named("apgd-ce", THREAT, restarts=3).restarts == 3
+    assert named("fgsm", THREAT, start="uniform") == fgsm(THREAT, start="uniform")
+    assert named("pgd-5", THREAT, start="none").start == "none"
 
 
-@pytest.mark.parametrize(
-    "name", ["pgd", "pgd-0", "pgd-", "pgd-1.5", "cw--3", "PGD-20", "", "deepfool"]
-)
-def test_an_unknown_name_gets_its_sentence(name):
-    with pytest.raises(InputError, match=f"^{name} is no attack; expected one of clean, fgsm, "):
-        named(name, THREAT)
+def test_the_step_rule_of_paper_1():
+    """max(1, 16 / K) of 255: up to 16 steps reach 16, more of them are of one level."""
+    threat = Threat("Linf", 16 / 255)
+    sweep = named("pgd-10/16/100", threat, step_rule="caad")
+    assert [attack.step_size for attack in sweep.attacks.values()] == [1.6 / 255, 1 / 255, 1 / 255]
+
+
+def test_both_sides_of_a_squeeze_are_attacked():
+    both = dict(outputs=("logits", "before_squeeze"))
+    before = losses.OfOutput("before_squeeze", cross_entropy)
+    assert named("pgd-5", THREAT, **both) == Ensemble(
+        THREAT,
+        {"pgd-5": PGD(THREAT, steps=5), "pgd-5@before_squeeze": PGD(THREAT, steps=5, loss=before)},
+    )
+    autoattacked = named("autoattack", THREAT, **both).stages
+    assert list(autoattacked) == [
+        *("apgd-ce", "apgd-ce@before_squeeze", "apgd-t", "apgd-t@before_squeeze"),
+        *("fab-t", "fab-t@before_squeeze", "square"),
+    ]
+    assert autoattacked["fab-t@before_squeeze"] == FAB(THREAT, output="before_squeeze")
+    # It looks at answers alone.
+    assert named("square", THREAT, **both) == Square(THREAT)
+    for name in ("pgd-multitargeted-5", "deepfool", "cw-l2", "fgsm", "apgd-t"):
+        alone = named(name, THREAT, outputs=("before_squeeze",))
+        assert alone == named(name, THREAT, **both).stages[f"{name}@before_squeeze"]
+        assert "before_squeeze" in str(hyperparameters(alone))
 
 
 def test_hyperparameters_are_what_json_takes():
@@ -82,7 +153,7 @@ def test_an_attack_before_the_squeeze_finds_what_the_squeezed_logits_hide():
     batch = (x, tf.constant([0, 0, 0]), seeds(3))
     threat = Threat("Linf", 0.5)
     for name in ("fgsm", "pgd-2", "cw-2"):
-        attack = named(name, threat, step_size=1.0, kappa=1000.0, output="before_squeeze")
+        attack = named(name, threat, step_size=1.0, kappa=1000.0, outputs=("before_squeeze",))
         np.testing.assert_allclose(attack(victim, *batch), x - 0.5, atol=1e-6)
     np.testing.assert_array_equal(named("fgsm", threat)(victim, *batch), x)
 

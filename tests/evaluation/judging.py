@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf.attacks import PGD
-from robust_tf.evaluation.run import run
+from robust_tf.evaluation.run import Evaluation
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
 from tests.linear import linear_network, random_images
@@ -71,12 +71,18 @@ class Interrupted:
             yield batch
 
 
-def judge_points(attacks: dict[str, PGD], output: pathlib.Path, size: int = 4) -> dict:
+def evaluated(
+    victim, rest, count: int, attacks: dict, output: pathlib.Path, *, threat=THREAT, seed=0, **more
+) -> dict:
+    """The result of the first images."""
+    options = dict(threat=threat, output=output, seed=seed, about=ABOUT, **more)
+    return Evaluation(victim, rest, range(count), **options).run(attacks)
+
+
+def judge_points(attacks: dict, output: pathlib.Path, **options) -> dict:
     """The result of the six points."""
-    rest = batches(POINTS, POINT_LABELS, size)
-    return run(
-        POINT_VICTIM, rest, range(6), attacks, threat=THREAT, output=output, seed=0, about=ABOUT
-    )
+    rest = batches(POINTS, POINT_LABELS, 4)
+    return evaluated(POINT_VICTIM, rest, 6, attacks, output, **options)
 
 
 def judge_images(
@@ -88,9 +94,7 @@ def judge_images(
         "pgd": PGD(threat, steps=steps),
         "restarts": PGD(threat, steps=1, restarts=2, clean_start=0.5),
     }
-    return run(
-        VICTIM, rest, range(30), attacks, threat=threat, output=output, seed=seed, about=ABOUT
-    )
+    return evaluated(VICTIM, rest, 30, attacks, output, threat=threat, seed=seed)
 
 
 def timeless(result: dict) -> dict:

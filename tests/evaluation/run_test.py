@@ -1,17 +1,18 @@
 """Tests of robust_tf.evaluation.run: results computed by hand, and what makes no difference."""
 
+import dataclasses
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from robust_tf.attacks import PGD, fgsm, hyperparameters
+from robust_tf.attacks import PGD, Ensemble, Sweep, fgsm, hyperparameters
 from robust_tf.attacks.aims import LEAST_LIKELY, MOST_CONFUSING
-from robust_tf.evaluation.run import run
+from robust_tf.evaluation.sanity import Findings
 from robust_tf.threat import Threat
 from tests.evaluation.judging import (
-    ABOUT,
     IMAGES,
     LABELS,
     POINT_LABELS,
@@ -20,6 +21,7 @@ from tests.evaluation.judging import (
     THREAT,
     Shift,
     batches,
+    evaluated,
     judge_images,
     judge_points,
     timeless,
@@ -55,7 +57,7 @@ def test_a_network_without_an_answer_is_not_right(tmp_path):
         return {"logits": tf.fill((tf.shape(x)[0], 3), float("nan"))}
 
     path, rest = tmp_path / "result.json", batches(POINTS, POINT_LABELS, 4)
-    result = run(victim, rest, range(6), {}, threat=THREAT, output=path, seed=0, about=ABOUT)
+    result = evaluated(victim, rest, 6, {}, path)
     assert _row(result, "clean") == ([False] * 6, 0, None)
 
 
@@ -69,9 +71,7 @@ def test_robust_is_what_is_right_under_every_attack(tmp_path):
     x = np.where(POINTS == 0.9375, 0.875, POINTS)
     rest = batches(x, POINT_LABELS, 4)
     path = tmp_path / "result.json"
-    result = run(
-        POINT_VICTIM, rest, range(6), attacks, threat=THREAT, output=path, seed=0, about=ABOUT
-    )
+    result = evaluated(POINT_VICTIM, rest, 6, attacks, path)
     assert _row(result, "up") == ([True, False, True, True, False, True], 4 / 6, 1 / 5)
     assert _row(result, "down") == ([True, True, False, True, False, True], 4 / 6, 1 / 5)
     assert _row(result, "still") == (CLEAN, 5 / 6, 0)
@@ -91,19 +91,89 @@ def test_a_targeted_attack_succeeds_where_its_target_is_hit(tmp_path):
     assert _row(far, "far") == ([True, True, False, True, False, True], 4 / 6, 0)
 
 
+@dataclasses.dataclass(frozen=True)
+class Far(Shift):
+    """One that looks for an adversarial image at whatever distance."""
+
+    unbounded: ClassVar[bool] = True
+
+
+def test_an_unbounded_attack_counts_where_it_stayed_within_epsilon(tmp_path):
+    attacks = {"near": Far(THREAT, shift=0.125), "far": Far(Threat("L2", 0.125), shift=0.25)}
+    x = np.where(POINTS == 0.9375, 0.5625, POINTS)
+    path, rest = tmp_path / "result.json", batches(x, POINT_LABELS, 4)
+    rows = evaluated(POINT_VICTIM, rest, 6, attacks, path)["attacks"]
+    # Either turns the second image, and up by a quarter that is too far away.
+    assert rows["near"]["per_image"] == [True, False, True, True, False, True]
+    assert rows["far"]["per_image"] == [True, True, True, True, False, True]
+    found = ("fooled_at_any_distance", "median_distance", "distance_norm")
+    assert [rows["near"][key] for key in found] == [1 / 5, 0.125, "Linf"]
+    assert [rows["far"][key] for key in found] == [1 / 5, 0.25, "L2"]
+
+
+def test_a_cascade_gives_each_stage_what_the_one_before_left(tmp_path, capsys):
+    stages = {"up": Shift(THREAT, shift=0.0625), "down": Shift(THREAT, shift=-0.125)}
+    rest = batches(np.where(POINTS == 0.9375, 0.875, POINTS), POINT_LABELS, 4, seen := [])
+    attacks = {"both": Ensemble(THREAT, stages)}
+    result = evaluated(POINT_VICTIM, rest, 6, attacks, tmp_path / "result.json")
+    # Six on the clean images, then those that are right: 1/2 itself is class 0.
+    assert seen == [6, 5, 5]
+    row = result["attacks"]["both"]
+    assert row["per_image"] == [True, True, False, True, False, True]
+    left = {name: stage["accuracy"] for name, stage in row["stages"].items()}
+    assert left == {"up": 5 / 6, "down": 4 / 6}
+    assert "outputs" not in row
+    assert row["hyperparameters"]["stages"]["up"]["shift"] == 0.0625
+    shown = capsys.readouterr().out
+    assert "robust accuracy after UP: 83.33% (total time" in shown
+    assert "robust accuracy after DOWN: 66.67% (total time" in shown
+
+
+def test_one_attack_on_two_outputs_says_what_each_found(tmp_path):
+    stages = {"fgsm": Shift(THREAT, shift=0.125), "fgsm@before_squeeze": fgsm(THREAT)}
+    rest = batches(np.where(POINTS == 0.9375, 0.875, POINTS), POINT_LABELS, 4)
+    attacks = {"fgsm": Ensemble(THREAT, stages)}
+    row = evaluated(POINT_VICTIM, rest, 6, attacks, tmp_path / "r.json")["attacks"]["fgsm"]
+    assert row["outputs"] == {"logits": 4 / 6, "before_squeeze": 3 / 6}
+
+
+def test_a_sweep_has_a_row_for_each_of_its_numbers(tmp_path):
+    attacks = {f"pgd-{K}": PGD(THREAT, steps=K, step_size=0.0625, start="none") for K in (1, 2)}
+    path = tmp_path / "r.json"
+    result = judge_points({"pgd-1/2": Sweep(attacks)}, path)
+    assert list(result["attacks"]) == ["clean", "pgd-1", "pgd-2"]
+    # The second and the third image are a sixteenth away from 1/2.
+    right = [result["attacks"][name]["per_image"] for name in attacks]
+    assert right == [
+        [True, True, False, True, False, True],
+        [True, False, False, True, False, True],
+    ]
+    assert path.with_suffix(".png").exists()
+
+
+def test_findings_give_the_result_a_verdict(tmp_path, capsys):
+    findings = Findings(
+        random=False,
+        probabilities=False,
+        bounded=False,
+        before_squeeze=False,
+        gradients=True,
+        zero_gradients=0.5,
+        classes=3,
+    )
+    path = tmp_path / "r.json"
+    result = judge_points({"fgsm": fgsm(THREAT)}, path, findings=findings)
+    signs = {line["measure"]: line for line in result["gradient_masking"]}
+    assert signs["zero gradients"]["suspicious"]
+    assert signs["FGSM against clean"]["value"] == "fgsm 50.0%, clean 83.3%"
+    assert json.loads(path.read_text()) == result
+    assert "1 sign of masked gradients (zero gradients)" in capsys.readouterr().out
+
+
 def test_a_network_that_is_never_right_leaves_nothing_to_succeed_at(tmp_path):
     wrong = batches(POINTS, np.full(6, 2), 6)
     path = tmp_path / "result.json"
-    result = run(
-        POINT_VICTIM,
-        wrong,
-        range(6),
-        {"f": fgsm(THREAT)},
-        threat=THREAT,
-        output=path,
-        seed=0,
-        about=ABOUT,
-    )
+    result = evaluated(POINT_VICTIM, wrong, 6, {"f": fgsm(THREAT)}, path)
     assert _row(result, "f") == ([False] * 6, 0, 0)
 
 
@@ -115,7 +185,7 @@ def test_the_file_is_the_result_and_says_what_it_is_of(tmp_path, capsys):
     assert list(tmp_path.rglob("*.json")) == [path]
     assert set(result) == {
         *("model", "dataset", "examples", "threat", "attacks", "robust_accuracy"),
-        *("smallest", "seed", "versions", "dtype"),
+        *("smallest", "seed", "versions", "dtype", "quantized"),
     }
     assert (result["model"], result["dataset"]) == ("runs/one", "points")
     assert (result["examples"], result["seed"], result["dtype"]) == (6, 0, "float32")
@@ -127,7 +197,7 @@ def test_the_file_is_the_result_and_says_what_it_is_of(tmp_path, capsys):
     assert row["hyperparameters"] == hyperparameters(attack)
     assert row["seconds"] > 0
     shown = capsys.readouterr().out
-    assert "fgsm  5/5 images  3 right" in shown and str(path) in shown
+    assert "fgsm  5/5 images, 2 successfully perturbed" in shown and str(path) in shown
 
 
 def test_batch_size_makes_no_difference(tmp_path):
@@ -164,7 +234,7 @@ def test_an_attack_that_cheats_is_refused(norm, shift, sentence, tmp_path):
     path.write_text("an earlier result")
     cheat = Shift(Threat(norm, 0.125), shift=shift)
     with pytest.raises(ValueError, match=sentence):
-        judge_points({"cheat": cheat}, path)
+        judge_points({"cheat": cheat}, path, threat=cheat.threat)
     assert path.read_text() == "an earlier result"
 
 
@@ -192,7 +262,7 @@ def test_batches_are_made_one_at_a_time_as_they_are_needed(tmp_path):
     data = tf.data.Dataset.from_generator(generate, output_signature=signature)
     clean = {"clean": PGD(THREAT, steps=0)}
     path = tmp_path / "r.json"
-    run(victim, lambda _: data, range(40), clean, threat=THREAT, output=path, seed=0, about=ABOUT)
+    evaluated(victim, lambda _: data, 40, clean, path)
     # tf.data itself makes a batch or two ahead.
     assert max(made_so_far - i for i, made_so_far in enumerate(ahead)) <= 3
     assert len(ahead) == len(made) == 40

@@ -23,10 +23,10 @@ def test_round_trip(tmp_path):
     output = tmp_path / "results" / "result.json"
     _found(output)
     again = State(output, json.loads(json.dumps(SETTINGS)))
-    expected = {"index": [3, 5], "right": [True, False], "hit": [False, True], "seconds": 1.5}
-    assert again.of("pgd-20") == expected
+    expected = {"index": [3, 5], "right": [True, False], "hit": [False, True]}
+    assert again.of("pgd-20") == {**expected, "distance": [], "seconds": 1.5}
     assert again.right("pgd-20") == [3]
-    assert again.of("fgsm") == {"index": [], "right": [], "hit": [], "seconds": 0.0}
+    assert again.of("fgsm") == {"index": [], "right": [], "hit": [], "distance": [], "seconds": 0.0}
     assert again.right("fgsm") == []
 
 

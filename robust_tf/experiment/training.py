@@ -1,16 +1,13 @@
-"""The one place where a plan meets data, network, method and callbacks."""
+"""Trains what a plan describes, on every worker, and writes the run directory."""
 
 import pathlib
-from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from robust_tf import backup, building, callbacks, distribute, networks, plans
-from robust_tf.attacks import aims, named
 from robust_tf.config import flagfile
-from robust_tf.data.examples import Examples, holdout
+from robust_tf.data.examples import holdout
 from robust_tf.data.failures import raise_from_stream
 from robust_tf.data.pipeline import (
     evaluation_dataset,
@@ -18,15 +15,9 @@ from robust_tf.data.pipeline import (
     validation_batches,
     validation_dataset,
 )
-from robust_tf.data.sources import load
 from robust_tf.errors import InputError
-from robust_tf.evaluation.run import run
+from robust_tf.experiment.data import keep_class_names, load
 from robust_tf.serving.export import export
-from robust_tf.threat import Threat
-from robust_tf.victim import network_victim
-
-# In a run directory, so that an export needs no data.
-CLASS_NAMES = "class_names.txt"
 
 
 def train(plan: plans.Train) -> None:
@@ -38,11 +29,11 @@ def train(plan: plans.Train) -> None:
     chief = distribute.is_chief(strategy)
     if chief:
         flagfile.save(plan.run_dir)
-    whole, data = _load(plan.data, "train"), plan.data
+    whole, data = load(plan.data, "train"), plan.data
     train_set, val_set = holdout(whole, data.holdout, plan.seed, data.per_class)
     steps = plan.steps_per_epoch or max(1, len(train_set) // plan.batch_size)
     if chief:
-        (plan.run_dir / CLASS_NAMES).write_text("\n".join(train_set.class_names) + "\n")
+        keep_class_names(plan.run_dir, train_set.class_names)
     with strategy.scope():
         method = building.method(plan, train_set.image_shape, len(train_set.class_names), steps)
     progress = backup.restore(plan.run_dir, method)
@@ -55,64 +46,6 @@ def train(plan: plans.Train) -> None:
         _fit(plan, method, strategy, train_set, val_set, steps, progress)
     if chief:
         _finish(plan, train_set.class_names)
-
-
-def evaluate(plan: plans.Evaluate) -> None:
-    """Attacks a network on the test split, writes the result and prints its table."""
-    network = networks.load(plan.model, dtype="float32")
-    test_set = _load(plan.data, "test")
-    _check_fit(plan.model, network, test_set)
-    threat = Threat(plan.norm, plan.eps)
-    options = dict(restarts=plan.restarts, aim=aims.TARGETS.get(plan.targeted, aims.UNTARGETED))
-    options |= dict(step_size=plan.step_size, kappa=plan.kappa, output=plan.attacked_output)
-    # The attacked network is the judge.
-    options |= dict(judge=True)
-    squeezed = [] if plan.attacked_output == "logits" else [plan.attacked_output]
-    if squeezed and not any(layer.name in squeezed for layer in network.layers):
-        raise InputError(
-            f"--attacked_output={plan.attacked_output} needs a network with a Tanh head, but "
-            f"--model={plan.model} has none; expected --attacked_output=logits."
-        )
-    victim = network_victim(networks.outputs(network, squeezed))
-
-    def batches(indices: Sequence[int]) -> tf.data.Dataset:
-        chosen = test_set.subset(np.searchsorted(test_set.indices, indices))
-        return evaluation_dataset(chosen, plan.batch_size)
-
-    run(
-        victim,
-        batches,
-        test_set.indices.tolist(),
-        {name: named(name, threat, **options) for name in plan.attacks},
-        threat=threat,
-        output=plan.output,
-        seed=plan.seed,
-        about={
-            "model": str(plan.model),
-            "weights": networks.fingerprint(network),
-            "dataset": plan.data.dataset,
-        },
-    )
-
-
-def export_model(plan: plans.Export) -> None:
-    """Exports a trained network as a SavedModel."""
-    network = networks.load(plan.model, dtype="float32")
-    names = plan.model / CLASS_NAMES
-    class_names = names.read_text().splitlines() if names.exists() else None
-    print(f"Exported to {export(network, plan.export_dir, class_names=class_names)}")
-
-
-def _load(plan: plans.Data, split: str) -> Examples:
-    # Without --seed: where a set has no official split, a test image of one run is one of all.
-    return load(
-        plan.dataset,
-        split,
-        data_dir=plan.data_dir,
-        image_size=plan.image_size,
-        channels=plan.channels,
-        examples=plan.examples if split == "test" else None,
-    )
 
 
 def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:
@@ -200,15 +133,3 @@ def _finish(plan: plans.Train, class_names: tuple[str, ...]) -> None:
 def _exports(path: pathlib.Path) -> list[pathlib.Path]:
     """The folders that versions of this run have been exported to."""
     return [pathlib.Path(line).parent for line in path.read_text().splitlines()]
-
-
-def _check_fit(model: pathlib.Path, network: keras.Model, examples: Examples) -> None:
-    """A network of other images or classes than the data set's is the user's mistake."""
-    expected = (network.input_shape[1:], network.output_shape[-1])
-    given = (examples.image_shape, len(examples.class_names))
-    if expected != given:
-        raise InputError(
-            f"--model={model} takes images of {expected[0]} in {expected[1]} classes, but "
-            f"--dataset={examples.name} has {given[0]} in {given[1]}; "
-            "--image_size and --channels change the images."
-        )

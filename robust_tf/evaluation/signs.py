@@ -1,0 +1,124 @@
+"""Signs of masked gradients in single numbers: what should be zero and is not."""
+
+import numpy as np
+
+from robust_tf.evaluation.cautions import kind
+from robust_tf.evaluation.measured import Line, Measured, line, more
+
+# Without bounds any image can be made any other: one in a hundred may be a search that got stuck.
+HUGE_LEAVES = 0.01
+# What attacks left standing, noise does not fool unless they overlooked what is near.
+NOISE_FOOLS = 0.01
+# A search that is nearly done finds less than this in the second half of its restarts.
+RESTARTS_FIND = 0.01
+# Losses of two outputs find slightly different images; a squeeze that hides some hides more.
+SQUEEZE_HIDES = 0.01
+
+
+def label_leaking(measured: Measured) -> Line | None:
+    """FGSM against clean, on the same images."""
+    if measured.fgsm is None:
+        return None
+    return line(
+        "FGSM against clean",
+        f"fgsm {measured.fgsm:.1%}, clean {measured.clean:.1%}",
+        measured.fgsm > measured.clean,
+        "label leaking: the network reads the label off FGSM's step",
+        "a step against the label does not help the network",
+    )
+
+
+def huge_epsilon(measured: Measured) -> Line | None:
+    """What an attack without bounds leaves standing."""
+    if measured.huge is None:
+        return None
+    return line(
+        "huge epsilon",
+        f"{measured.huge:.1%} left",
+        measured.huge > HUGE_LEAVES,
+        "any image is within reach, and the gradients lead to none that fools: they are masked",
+        "where any image is within reach, the gradients lead to one that fools",
+    )
+
+
+def noise(measured: Measured) -> Line | None:
+    """Random noise on what gradients (or, where none were used, all attacks) left standing."""
+    if measured.noise is None:
+        return None
+    rows, stays = measured.attacks, np.array(measured.noise, bool)
+    chosen = [name for name in rows if kind(name) in ("white-box", "ensemble")] or list(rows)
+    standing = np.all([rows[name]["per_image"][: len(stays)] for name in chosen], axis=0)
+    if not standing.any():
+        return None
+    fooled = float(np.mean(~stays[standing]))
+    return line(
+        "random noise",
+        f"fools {fooled:.1%} of {np.sum(standing)} left",
+        more(fooled, NOISE_FOOLS, int(np.sum(standing))),
+        "noise within epsilon fools where attacks did not: they overlook what is near",
+        "noise within epsilon finds nothing that the attacks did not",
+    )
+
+
+def zero_gradients(measured: Measured) -> Line | None:
+    """Images that give an attack no direction."""
+    if not measured.gradients:
+        meaning = "white-box attacks are impossible: the accuracies rest on those without gradients"
+        return Line("gradients", "none", True, meaning)
+    if measured.zero_gradients is None:
+        return None
+    return line(
+        "zero gradients",
+        f"{measured.zero_gradients:.1%} of images",
+        measured.zero_gradients > 0,
+        "where the gradient is zero in every pixel an attack does not move",
+        "every image gives attacks a direction",
+    )
+
+
+def restarts(measured: Measured) -> Line | None:
+    """What the second half of the restarts still found, of the attack where it is most."""
+    rows = {n: row["restarts"] for n, row in measured.attacks.items() if "restarts" in row}
+    found = {n: after[(len(after) - 1) // 2] - after[-1] for n, after in rows.items() if after[1:]}
+    if not found:
+        return None
+    name = max(found, key=found.get)
+    return line(
+        "restarts",
+        f"{name} {_course(rows[name])}",
+        more(found[name], RESTARTS_FIND, _examples(measured)),
+        "restarts keep finding: more of them, or a better attack, would find more",
+        "the last restarts find little that the first did not",
+    )
+
+
+def squeeze(measured: Measured) -> Line | None:
+    """What an attack on before_squeeze found beside the same on the logits, where it is most."""
+    rows = {n: row["outputs"] for n, row in measured.attacks.items() if "outputs" in row}
+    hidden = {
+        name: accuracy["logits"] - accuracy["before_squeeze"]
+        for name, accuracy in rows.items()
+        if accuracy.keys() >= {"logits", "before_squeeze"}
+    }
+    if not hidden:
+        return None
+    name = max(hidden, key=hidden.get)
+    before, after = rows[name]["before_squeeze"], rows[name]["logits"]
+    return line(
+        "before the squeeze against after",
+        f"{name} {before:.1%}, {after:.1%}",
+        more(hidden[name], SQUEEZE_HIDES, _examples(measured)),
+        "the squeeze hides gradients: an attack on the logits alone flatters the network",
+        "the squeeze does not hide gradients",
+    )
+
+
+def _course(accuracies: list[float]) -> str:
+    """After the first restart, half of them and all."""
+    half = (len(accuracies) + 1) // 2
+    counts = sorted({1, half, len(accuracies)})
+    return ", ".join(f"{accuracies[count - 1]:.1%} after {count}" for count in counts)
+
+
+def _examples(measured: Measured) -> int:
+    return len(measured.attacks["clean"]["per_image"])

@@ -1,0 +1,74 @@
+"""What an evaluation attacks: a run's network, a .keras file, or anyone's SavedModel."""
+
+import hashlib
+import pathlib
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from robust_tf import networks
+from robust_tf.data.examples import Examples
+from robust_tf.errors import InputError
+from robust_tf.evaluation.saved_model import saved_model_victim
+from robust_tf.victim import Victim, network_victim
+
+BEFORE_SQUEEZE = "before_squeeze"
+
+
+class Subject(NamedTuple):
+    """A model as an evaluation sees it.
+
+    Attributes:
+      path: where it lies.
+      victim: what is attacked; it gives before_squeeze where it has a head with a Tanh.
+      image_shape: height, width, channels; None for what the model leaves open.
+      classes: how many.
+      weights: a fingerprint of them.
+    """
+
+    path: pathlib.Path
+    victim: Victim
+    image_shape: tuple[int | None, ...]
+    classes: int
+    weights: str
+
+
+def load(
+    path: pathlib.Path, signature: str, input_name: str | None, output_name: str | None
+) -> Subject:
+    """The model at a path.
+
+    Args:
+      path: a run directory, a .keras file or a SavedModel.
+      signature: of a SavedModel.
+      input_name: of that signature; None where it has but one.
+      output_name: the same; None also where one is called logits.
+    """
+    if tf.saved_model.contains_saved_model(path):
+        model = saved_model_victim(path, signature, input_name, output_name)
+        digest = hashlib.sha256()
+        for file in (path / "saved_model.pb", *sorted((path / "variables").glob("*"))):
+            digest.update(file.read_bytes())
+        return Subject(path, model, model.image_shape, model.classes, digest.hexdigest()[:16])
+    network = networks.load(path, dtype="float32")
+    squeezed = [layer.name for layer in network.layers if layer.name == BEFORE_SQUEEZE]
+    return Subject(
+        path,
+        network_victim(networks.outputs(network, squeezed)),
+        network.input_shape[1:],
+        network.output_shape[-1],
+        networks.fingerprint(network),
+    )
+
+
+def check_fit(subject: Subject, examples: Examples) -> None:
+    """A model of other images or classes than the data set's is the user's mistake."""
+    given = (examples.image_shape, len(examples.class_names))
+    sizes = zip(subject.image_shape, examples.image_shape, strict=True)
+    if all(a is None or a == b for a, b in sizes) and subject.classes == given[1]:
+        return
+    raise InputError(
+        f"--model={subject.path} takes images of {subject.image_shape} in {subject.classes} "
+        f"classes, but --dataset={examples.name} has {given[0]} in {given[1]}; "
+        "--image_size and --channels change the images."
+    )

@@ -1,0 +1,64 @@
+"""Tests of robust_tf.attack_names."""
+
+import pytest
+
+from robust_tf.attack_names import AttackName, gradient_free, parse, parse_for_validation
+from robust_tf.errors import InputError
+
+
+def test_names_by_hand():
+    assert parse("fgsm") == AttackName("fgsm", "fgsm")
+    assert parse("pgd-20") == AttackName("pgd-20", "pgd", (20,))
+    assert parse("pgd-targeted-50") == AttackName("pgd-targeted-50", "pgd-targeted", (50,))
+    assert parse("cw-10/50/100") == AttackName("cw-10/50/100", "cw", (10, 50, 100))
+    parts = (AttackName("apgd-ce", "apgd-ce"), AttackName("pgd-5", "pgd", (5,)))
+    assert parse("apgd-ce+pgd-5") == AttackName("apgd-ce+pgd-5", "ensemble", parts=parts)
+    # A path may hold what composes names.
+    name = "transfer:pgd-5@runs/a+b@2"
+    assert parse(name) == AttackName(name, "transfer", parts=parts[1:], source="runs/a+b@2")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pgd", "pgd-0", "pgd-", "pgd-1.5", "cw--3", "PGD-20", "", "autoatack", "pgd-5/", "fgsm+", "+"],
+)
+def test_an_unknown_name_gets_its_sentence(name):
+    with pytest.raises(InputError, match="is no attack; expected one of clean, fgsm, "):
+        parse(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("autoatack", "autoattack"), ("pdg-7", "pgd-7"), ("deep-fool", "deepfool")],
+)
+def test_the_nearest_name_is_proposed(name, nearest):
+    with pytest.raises(InputError, match=f"^{name} is no attack; .*, perhaps {nearest}.$"):
+        parse(name)
+
+
+def test_sweeps_ascend():
+    with pytest.raises(InputError, match="pgd-50/10 must name its numbers of steps in ascending"):
+        parse("pgd-50/10")
+
+
+@pytest.mark.parametrize("name", ["transfer:pgd-5", "transfer:pgd-5@"])
+def test_a_transfer_needs_its_source(name):
+    with pytest.raises(InputError, match="names no source; expected transfer:pgd-5@RUN_DIR"):
+        parse(name)
+
+
+def test_validation_takes_one_attack_on_the_network_itself():
+    assert parse_for_validation("apgd-ce+square").kind == "ensemble"
+    for name in ("pgd-5/10", "transfer:pgd-5@runs/a"):
+        with pytest.raises(InputError, match=f"{name} is for evaluate; expected one attack"):
+            parse_for_validation(name)
+
+
+def test_what_needs_no_gradients():
+    free = ("clean", "square", "nattack", "square+nattack", "transfer:pgd-5@runs/a")
+    assert all(gradient_free(parse(name)) for name in free)
+    assert not any(gradient_free(parse(name)) for name in ("fgsm", "square+fgsm", "autoattack"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
