@@ -255,7 +255,7 @@ def test_evaluation_is_at_the_radius_of_validation(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "--model is missing; expected a run directory or a .keras file."),
+        ([], "--model is missing; expected a run directory, a .keras file or a SavedModel."),
         (["--model=nowhere"], "--model=nowhere does not exist"),
     ],
 )
