@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks import PGD, Attack, fgsm
+from robust_tf.attacks.leaving import written
 from robust_tf.evaluation.measured import Measured
 from robust_tf.evaluation.sanity import Findings, right
 from robust_tf.threat import Threat
@@ -21,6 +22,8 @@ from robust_tf.victim import Victim
 NOISE_DRAWS = 20
 # As far as ten steps lead, so that fifty have time to turn.
 HUGE_STEPS, HUGE_STEP_SHARE = 50, 0.1
+# Of margin PGD from random starts.
+RESTARTS, STEPS = 5, 20
 
 
 def measure(
@@ -31,7 +34,7 @@ def measure(
     attacks: dict[str, dict],
     findings: Findings,
 ) -> Measured:
-    """Adds FGSM on right and wrong images, an attack without bounds, and random noise.
+    """Adds FGSM on right and wrong images, an attack without bounds, restarts and random noise.
 
     Args:
       victim: what was evaluated.
@@ -51,6 +54,7 @@ def measure(
         fgsm=float(stays["fgsm"].mean()) if "fgsm" in stays else None,
         huge=float(stays["huge"][clean].mean()) if "huge" in stays and clean.any() else None,
         noise=tuple(stays["noise"].tolist()),
+        restarts=_after_each(stays["restarts"], clean) if "restarts" in stays else (),
         gradients=findings.gradients,
         zero_gradients=findings.zero_gradients,
     )
@@ -74,6 +78,7 @@ def _probe(
         if findings.gradients:
             found["fgsm"] = stays(fgsm(threat)(victim, x, label, seeds))
             found["huge"] = stays(_without_bounds(threat, x, findings)(victim, x, label, seeds))
+            found["restarts"] = _restarts(victim, threat, findings, (x, label, seeds))
         return found
 
     return probe
@@ -100,15 +105,44 @@ def _without_bounds(threat: Threat, x: tf.Tensor, findings: Findings) -> Attack:
     epsilon = (threat.high - threat.low) / 2
     if threat.norm == "L2":
         epsilon *= math.sqrt(x.shape[1:].num_elements())
-    loss: losses.Loss = losses.Margin()
-    if findings.bounded and findings.before_squeeze:
-        loss = losses.OfOutput("before_squeeze", loss)
     return PGD(
         dataclasses.replace(threat, epsilon=epsilon),
-        loss=loss,
+        loss=_margin(findings),
         steps=HUGE_STEPS,
         step_size=HUGE_STEP_SHARE * epsilon,
         start="none",
         # A random victim's judge is another draw: one that fooled by luck must not end the search.
         judge=not findings.random,
     )
+
+
+def _restarts(victim: Victim, threat: Threat, findings: Findings, batch) -> tf.Tensor:
+    """Which restart of margin PGD fooled each image: RESTARTS where none did."""
+    attack = PGD(threat, loss=_margin(findings), steps=STEPS, judge=not findings.random)
+
+    def restart(r, fell):
+        place = tf.where(fell == RESTARTS)[:, 0]
+        x, label, seeds = (tf.gather(t, place) for t in batch)
+        x_adv = attack(victim, x, label, draws.fold(seeds, r))
+        stays = right(victim(x_adv, draws.fold(seeds, -1)), label)
+        return r + 1, written(fell, place, tf.where(stays, RESTARTS, r))
+
+    _, fell = tf.while_loop(
+        lambda r, fell: (r < RESTARTS) & tf.reduce_any(fell == RESTARTS),
+        restart,
+        (0, tf.fill(tf.shape(batch[1]), RESTARTS)),
+        parallel_iterations=1,
+    )
+    return fell
+
+
+def _after_each(fell: np.ndarray, clean: np.ndarray) -> tuple[float, ...]:
+    """The share that is right after one restart, two and so on."""
+    return tuple(float(np.mean(clean & (fell > r))) for r in range(RESTARTS))
+
+
+def _margin(findings: Findings) -> losses.Loss:
+    """The margin, of what a bounded head squeezes where the victim gives that."""
+    if findings.bounded and findings.before_squeeze:
+        return losses.OfOutput("before_squeeze", losses.Margin())
+    return losses.Margin()

@@ -18,6 +18,7 @@ class Measured:
         and can never be above clean).
       huge: share of the right ones among them that an attack without bounds leaves standing.
       noise: for each of the first images, whether it stays right under random noise.
+      restarts: share of the first images that is right after each restart of margin PGD.
       gradients: the victim has some.
       zero_gradients: share of the images whose gradient is zero.
     """
@@ -27,6 +28,7 @@ class Measured:
     fgsm: float | None = None
     huge: float | None = None
     noise: Sequence[bool] | None = None
+    restarts: Sequence[float] = ()
     gradients: bool = True
     zero_gradients: float | None = None
 

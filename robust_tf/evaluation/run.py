@@ -123,17 +123,14 @@ class Evaluation:
     def _cascade(self, name: str, parts: dict[str, Attack], standing: Sequence[int]) -> None:
         """Each part from the original images, and only those that all before left standing."""
         seconds = 0.0
-        for part, (key, one) in enumerate(parts.items()):
+        for key, one in parts.items():
             self._stage({key: one}, one, standing, name)
             standing = self.state.right(key)
             seconds += self.state.of(key)["seconds"]
             if len(parts) > 1:
                 share = len(standing) / max(1, len(self.state.of("clean")["index"]))
-                print(
-                    f"robust accuracy after {key.split('/')[-1].upper()}: {share:.2%} "
-                    f"(total time {seconds:.1f} s, stage {part + 1} of {len(parts)})",
-                    flush=True,
-                )
+                stage = key.removeprefix(f"{name}/").upper()
+                print(f"robust accuracy after {stage}: {share:.2%} (total time {seconds:.1f} s)")
 
     def _stage(self, attacks: dict, together, standing: Sequence[int], row: str = "") -> None:
         """Adds the outcomes of the images that the state does not have yet.

@@ -11,6 +11,8 @@ HUGE_LEAVES = 0.01
 NOISE_FOOLS = 0.01
 # A search that is nearly done finds less than this in the second half of its restarts.
 RESTARTS_FIND = 0.01
+# How many images there are at most where a measurement is not of all of them.
+MEASURED_ON = 100
 # Losses of two outputs find slightly different images; a squeeze that hides some hides more.
 SQUEEZE_HIDES = 0.01
 
@@ -77,16 +79,15 @@ def zero_gradients(measured: Measured) -> Line | None:
 
 
 def restarts(measured: Measured) -> Line | None:
-    """What the second half of the restarts still found, of the attack where it is most."""
-    rows = {n: row["restarts"] for n, row in measured.attacks.items() if "restarts" in row}
-    found = {n: after[(len(after) - 1) // 2] - after[-1] for n, after in rows.items() if after[1:]}
-    if not found:
+    """What the second half of the restarts still found."""
+    after = measured.restarts
+    if len(after) < 2:
         return None
-    name = max(found, key=found.get)
+    half = (len(after) + 1) // 2
     return line(
         "restarts",
-        f"{name} {_course(rows[name])}",
-        more(found[name], RESTARTS_FIND, _examples(measured)),
+        ", ".join(f"{after[n - 1]:.1%} after {n}" for n in sorted({1, half, len(after)})),
+        more(after[half - 1] - after[-1], RESTARTS_FIND, MEASURED_ON),
         "restarts keep finding: more of them, or a better attack, would find more",
         "the last restarts find little that the first did not",
     )
@@ -111,13 +112,6 @@ def squeeze(measured: Measured) -> Line | None:
         "the squeeze hides gradients: an attack on the logits alone flatters the network",
         "the squeeze does not hide gradients",
     )
-
-
-def _course(accuracies: list[float]) -> str:
-    """After the first restart, half of them and all."""
-    half = (len(accuracies) + 1) // 2
-    counts = sorted({1, half, len(accuracies)})
-    return ", ".join(f"{accuracies[count - 1]:.1%} after {count}" for count in counts)
 
 
 def _examples(measured: Measured) -> int:

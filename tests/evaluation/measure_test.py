@@ -50,7 +50,7 @@ def test_points_by_hand(norm, size):
     found = _measure(POINT_VICTIM, Threat(norm, 0.125), size=size)
     # Two lie within epsilon of the boundary: FGSM turns them, and noise does within 20 draws.
     noise = (True, False, False, True, False, True)
-    assert found == Measured(ROWS, 5 / 6, 3 / 6, 0.0, noise, True, 0.0)
+    assert found == Measured(ROWS, 5 / 6, 3 / 6, 0.0, noise, (3 / 6,) * 5, True, 0.0)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -63,6 +63,22 @@ def test_a_linear_network_falls_at_a_huge_epsilon(norm):
     found = _measure(victim, Threat(norm, 0.001), x, label, rows=_rows(*[True] * 30))
     assert (found.clean, found.huge) == (1.0, 0.0)
     assert not _suspicious(found)
+
+
+def test_restarts_keep_finding_where_only_a_lucky_start_has_a_gradient():
+    """Flat but on the last eighth of the way to the boundary, where noise seldom leads."""
+
+    def victim(x, seed):
+        z = POINT_VICTIM(x, seed)["logits"]
+        near = tf.abs(x[:, 0, 0, 0] - 0.5) < 0.0125
+        return {"logits": tf.where(near[:, None], z, tf.stop_gradient(z))}
+
+    x = np.full((100, 1, 1, 1), 0.4, np.float32)
+    label = np.zeros(100, np.int64)
+    found = _measure(victim, Threat("Linf", 0.105), x, label, 100, _rows(*[True] * 100))
+    assert found.clean == 1
+    assert 1 > found.restarts[0] > found.restarts[2] > found.restarts[4] > 0
+    assert "restarts" in _suspicious(found)
 
 
 def test_a_hidden_gradient_does_not_fall_at_a_huge_epsilon():

@@ -177,24 +177,19 @@ def test_noise_counts_among_what_any_attack_left_where_none_used_gradients():
 @pytest.mark.parametrize(
     ("after", "value", "suspicious"),
     [
-        ([0.5, 0.5], "pgd-20 50.0% after 1, 50.0% after 2", False),
-        ([0.5, 0.48], "pgd-20 50.0% after 1, 48.0% after 2", True),
-        ([0.6, 0.5, 0.495, 0.49], "pgd-20 60.0% after 1, 50.0% after 2, 49.0% after 4", False),
-        ([0.6, 0.5, 0.48], "pgd-20 60.0% after 1, 50.0% after 2, 48.0% after 3", True),
+        ([0.5, 0.5], "50.0% after 1, 50.0% after 2", False),
+        ([0.5, 0.48], "50.0% after 1, 48.0% after 2", True),
+        ([0.6, 0.5, 0.495, 0.49], "60.0% after 1, 50.0% after 2, 49.0% after 4", False),
+        ([0.6, 0.5, 0.48], "60.0% after 1, 50.0% after 2, 48.0% after 3", True),
     ],
 )
 def test_restarts(after, value, suspicious):
-    rows = _rows(QUIET)
-    rows["pgd-20"]["restarts"] = after
-    rows["fgsm"]["restarts"] = [0.6]
-    line = _line(rows, "restarts")
+    line = _line(_rows(QUIET), "restarts", restarts=after)
     assert (line.value, line.suspicious) == (value, suspicious)
 
 
 def test_one_run_has_no_restarts():
-    rows = _rows(QUIET)
-    rows["pgd-20"]["restarts"] = [0.5]
-    assert _line(rows, "restarts") is None
+    assert _line(_rows(QUIET), "restarts", restarts=[0.5]) is None
 
 
 @pytest.mark.parametrize(
