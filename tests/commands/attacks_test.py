@@ -1,0 +1,121 @@
+"""Evaluations as a user types them: attacks by their names, on any model."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from robust_tf import networks
+from robust_tf.data.sources import load
+from robust_tf.serving.export import export
+from tests.commands.running import command, run
+
+
+def _trained(path, head: str = "linear", seed: int = 0) -> keras.Model:
+    """A small network that knows digits, saved."""
+    train = load("digits", "train")
+    x = np.stack([train.image(i) for i in range(len(train))]) / np.float32(255)
+    network = networks.build("cnn-small", train.image_shape, 10, head=head, seed=seed)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(5e-3), loss, jit_compile=False)
+    network.fit(x, train.labels, batch_size=64, epochs=3, verbose=0)
+    network.save(path)
+    return network
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A network and its twin."""
+    folder = tmp_path_factory.mktemp("models")
+    export(_trained(folder / "one.keras"), folder / "exported")
+    _trained(folder / "twin.keras", seed=1)
+    return folder
+
+
+def _evaluate(model, *flags: str, status: int = 0):
+    line = command("evaluate", f"--model={model}", "--dataset=digits", "--examples=40")
+    return run(*line, *flags, status=status)
+
+
+def test_attacks_of_every_kind(folder, tmp_path):
+    attacks = f"pgd-2/5,deepfool,apgd-ce+fgsm,transfer:pgd-5@{folder}/twin.keras"
+    output = f"--output={tmp_path}/r.json"
+    done = _evaluate(folder / "one.keras", f"--attacks={attacks}", output)
+    result = json.loads((tmp_path / "r.json").read_text())
+    rows = result["attacks"]
+    transfer = f"transfer:pgd-5@{folder}/twin.keras"
+    assert list(rows) == ["clean", "pgd-2", "pgd-5", "deepfool", "apgd-ce+fgsm", transfer]
+    assert rows["pgd-5"]["accuracy"] <= rows["pgd-2"]["accuracy"] <= rows["clean"]["accuracy"]
+    assert rows["pgd-5"]["accuracy"] < rows[transfer]["accuracy"]
+    assert list(rows["apgd-ce+fgsm"]["stages"]) == ["apgd-ce", "fgsm"]
+    assert rows["deepfool"]["fooled_at_any_distance"] == 1.0
+    assert (tmp_path / "r.png").is_file()
+    assert {line["measure"] for line in result["gradient_masking"]} >= {
+        *("FGSM against clean", "huge epsilon", "restarts", "random noise"),
+    }
+    for text in ("robust accuracy after APGD-CE: ", "at any distance, median", "which proves no"):
+        assert text in done.stdout
+    assert "retracing" not in done.stderr
+
+
+def test_an_export_is_attacked_as_its_network_is(folder, tmp_path):
+    rows = []
+    for model in ("one.keras", "exported/1"):
+        path = tmp_path / "r.json"
+        _evaluate(folder / model, "--attacks=pgd-5", f"--output={path}", "--verdict=false")
+        result = json.loads(path.read_text())
+        assert "gradient_masking" not in result
+        rows.append(result["attacks"]["pgd-5"]["per_image"])
+    assert rows[0] == rows[1] and any(rows[0])
+
+
+def test_a_model_without_gradients_meets_attacks_that_need_none(folder, tmp_path):
+    network = keras.saving.load_model(folder / "one.keras")
+    module = tf.Module()
+    module.network = network
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 1), name="images")])
+    def serve(images):
+        return {"scores": tf.stop_gradient(network(images))}
+
+    tf.saved_model.save(module, tmp_path / "m", signatures={"answer": serve})
+    flags = ("--signature=answer", f"--output={tmp_path}/r.json")
+    refused = _evaluate(tmp_path / "m", "--attacks=fgsm,square", *flags, status=2)
+    assert "gives no gradients, which fgsm needs; expected square" in refused.stderr
+    transfer = f"transfer:pgd-5@{folder}/twin.keras"
+    done = _evaluate(tmp_path / "m", f"--attacks={transfer}", *flags)
+    assert "white-box attacks are impossible" in done.stdout
+
+
+def test_saved_images_are_what_was_judged(folder, tmp_path):
+    flags = (f"--save_adversarial={tmp_path}/adv", f"--output={tmp_path}/r.json")
+    done = _evaluate(folder / "one.keras", "--attacks=pgd-5", *flags)
+    assert f"images written to {tmp_path}/adv/pgd-5/digits.npz" in done.stdout
+    arrays = np.load(tmp_path / "adv" / "pgd-5" / "digits.npz")
+    network = keras.saving.load_model(folder / "one.keras")
+    x = arrays["x_test"][..., None] / np.float32(255)
+    right = np.argmax(network(x), axis=-1) == arrays["y_test"]
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert right.tolist() == result["attacks"]["pgd-5"]["per_image"]
+    assert len(list((tmp_path / "adv" / "pgd-5").glob("*.png"))) == 40
+
+
+def test_a_bounded_head_is_found_and_attacked_on_both_sides(tmp_path):
+    _trained(tmp_path / "tanh.keras", head="tanh")
+    done = _evaluate(tmp_path / "tanh.keras", "--attacks=pgd-5", f"--output={tmp_path}/r.json")
+    assert "WARNING: No logit is larger than 1" in done.stdout
+    row = json.loads((tmp_path / "r.json").read_text())["attacks"]["pgd-5"]
+    assert row["accuracy"] == row["outputs"]["before_squeeze"] <= row["outputs"]["logits"]
+    assert "after pgd-5@before_squeeze" in done.stdout
+
+
+def test_a_sweep_with_restarts_is_refused(folder):
+    flags = ("--attacks=pgd-2/5", "--restarts=2")
+    refused = _evaluate(folder / "one.keras", *flags, status=2)
+    assert "--attacks=pgd-2/5 is one run" in refused.stderr
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
