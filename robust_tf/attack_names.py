@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from robust_tf.errors import InputError
 
-WITH_STEPS = ("pgd", "cw", "mifgsm", "pgd-targeted", "pgd-multitargeted")
+WITH_STEPS = ("pgd", "cw", "mifgsm", "pgd-targeted", "pgd-multitargeted", "shift")
 WITHOUT = ("clean", "fgsm", "apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t", "square", "nattack")
 WITHOUT += ("cw-l2", "deepfool", "autoattack", "autoattack-plus", "autoattack-rand")
 NAMES = (*WITHOUT, *(f"{kind}-K" for kind in WITH_STEPS))

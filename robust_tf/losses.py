@@ -126,10 +126,29 @@ class OfOutput:
 
     def __call__(self, outputs: Outputs, goal: tf.Tensor) -> tf.Tensor:
         """Each image's value."""
-        return self.loss({"logits": outputs[self.output]}, goal)
+        return self.loss({**outputs, "logits": outputs[self.output]}, goal)
 
     def __str__(self) -> str:
         return f"{getattr(self.loss, '__name__', self.loss)} of {self.output}"
+
+
+@dataclasses.dataclass(frozen=True)
+class WithShift:
+    """Cross-entropy, and how far the victim's restored image is from the one it was given.
+
+    A network that restores its images first is led where its restoration goes wrong.
+
+    Attributes:
+      weight: lambda, of the shift's mean squared error of a pixel.
+    """
+
+    weight: float
+
+    def __call__(self, outputs: Outputs, label: tf.Tensor) -> tf.Tensor:
+        """Each image's value."""
+        shift = tf.cast(outputs["restored"], tf.float32) - outputs["images"]
+        mean_square = tf.reduce_mean(tf.square(shift), axis=(1, 2, 3))
+        return cross_entropy(outputs, label) + self.weight * mean_square
 
 
 def feature_loss(features: tf.Tensor) -> tf.Tensor:

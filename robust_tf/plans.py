@@ -143,6 +143,7 @@ class Evaluate:
     restarts: int
     targeted: str
     kappa: float
+    shift_weight: float
     quantize: bool
     verdict: bool
     batch_size: int

@@ -140,5 +140,20 @@ def test_a_loss_of_another_output_leaves_the_logits_alone():
     assert str(losses.OfOutput("x", losses.cross_entropy)) == "cross_entropy of x"
 
 
+def test_the_shift_of_a_restoration_by_hand():
+    z = tf.constant([[1.0, 0.0], [0.0, 0.0]])
+    images = tf.zeros((2, 1, 2, 1))
+    restored = tf.reshape([0.5, 0.0, 0.0, 0.0], (2, 1, 2, 1))
+    outputs = {"logits": z, "restored": restored, "images": images}
+    label = tf.constant([0, 1])
+    expected = losses.cross_entropy(outputs, label) + [8 * 0.125, 0.0]
+    np.testing.assert_allclose(losses.WithShift(8.0)(outputs, label), expected, rtol=1e-6)
+    # Of another output, it is still the shift of the same image.
+    outputs["before_squeeze"] = 2 * z
+    found = losses.OfOutput("before_squeeze", losses.WithShift(8.0))(outputs, label)
+    expected = losses.cross_entropy({"logits": 2 * z}, label) + [8 * 0.125, 0.0]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

@@ -37,6 +37,7 @@ class Options:
       restarts: of pgd, cw and apgd.
       aim: untargeted, or the class aimed at.
       kappa: confidence at which the margin stops to count.
+      shift_weight: of the restoration's shift in shift-K.
       outputs: which of the victim's outputs white-box attacks take their loss of: of several one
         after the other.
       judge: the victim itself decides who is fooled: fooled images leave the batch.
@@ -48,6 +49,7 @@ class Options:
     restarts: int = 1
     aim: aims.Aim = aims.UNTARGETED
     kappa: float = 50.0
+    shift_weight: float = 10.0
     outputs: tuple[str, ...] = (LOGITS,)
     judge: bool = False
 
@@ -141,8 +143,12 @@ def _pgd(name: AttackName, threat: Threat, options: Options) -> Attack:
         return PGD(threat, steps=0, aim=aim)
     if name.kind == "pgd-targeted" and not aim.targeted:
         aim = aims.RANDOM
-    margin = losses.Margin(options.kappa, aim.targeted)
-    own = {"aim": aim, "loss": margin if name.kind == "cw" else losses.cross_entropy}
+    loss = {
+        "cw": losses.Margin(options.kappa, aim.targeted),
+        "pgd-multitargeted": losses.targeted_margin,
+        "shift": losses.WithShift(options.shift_weight),
+    }
+    own = {"aim": aim, "loss": loss.get(name.kind, losses.cross_entropy)}
     if name.kind == "fgsm":
         return fgsm(threat, start=options.start or "none", **own)
     own |= {"steps": K, "step_size": _step_size(K, threat, options), "judge": options.judge}
@@ -153,7 +159,7 @@ def _pgd(name: AttackName, threat: Threat, options: Options) -> Attack:
         return PGD(threat, start=options.start or "none", **own)
     own |= {"start": options.start or "uniform"}
     if name.kind == "pgd-multitargeted":
-        return MultiTargeted(PGD(threat, **own | {"loss": losses.targeted_margin}))
+        return MultiTargeted(PGD(threat, **own))
     return PGD(threat, restarts=options.restarts, **own)
 
 

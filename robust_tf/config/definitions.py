@@ -186,7 +186,8 @@ flags.DEFINE_list(
     "attacks",
     ["clean", "fgsm", "pgd-20", "cw-20"],
     f"which ones: {', '.join(attack_names.NAMES)}; a sweep as in pgd-10/50/100; an ensemble as in "
-    "apgd-ce+square; transfer:NAME@RUN_DIR, or @dense for a substitute trained on answers",
+    "apgd-ce+square; transfer:NAME@RUN_DIR, or @dense for a substitute trained on answers and, of "
+    "a Feature Pyramid Decoder, @identity (BPDA) and @one-pass",
 )
 kinds.check("attacks", lambda names: [attack_names.parse(name) for name in names])
 kinds.choice(
@@ -216,6 +217,7 @@ kinds.choice(
     _TARGETS,
     "class that an evaluation's attacks aim at; none is untargeted",
 )
+kinds.number("shift_weight", 10.0, "weight of the restoration's shift in shift-K")
 kinds.switch("quantize", False, "adversarial images are put on the 8-bit grid and then judged")
 kinds.name("save_adversarial", None, "folder for the adversarial images; sets --quantize")
 kinds.switch("verdict", True, "ends an evaluation with a verdict on gradient masking")

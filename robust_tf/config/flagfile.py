@@ -14,7 +14,14 @@ _FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir"}
 # What is not of a run, and not of its flags.cfg.
 OF_AN_EVALUATION = ("model", "attacks", "step_size", "restarts", "targeted", "examples", "output")
 OF_AN_EVALUATION += ("attacked_output", "signature", "input_name", "output_name")
-OF_AN_EVALUATION += ("step_rule", "start", "quantize", "save_adversarial", "verdict")
+OF_AN_EVALUATION += (
+    "step_rule",
+    "start",
+    "shift_weight",
+    "quantize",
+    "save_adversarial",
+    "verdict",
+)
 
 
 def save(run_dir: pathlib.Path) -> None:

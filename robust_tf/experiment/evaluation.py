@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from robust_tf import plans
 from robust_tf.attack_names import gradient_free, parse
-from robust_tf.attacks import aims, named, train_substitute
-from robust_tf.data.examples import Examples
+from robust_tf.attacks import aims, named
 from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
 from robust_tf.evaluation.cautions import warnings
@@ -16,9 +15,10 @@ from robust_tf.evaluation.run import Evaluation
 from robust_tf.evaluation.sanity import Findings, check
 from robust_tf.evaluation.saving import Saved
 from robust_tf.experiment import data
-from robust_tf.experiment.subject import BEFORE_SQUEEZE, Subject, check_fit, load
+from robust_tf.experiment.subject import BEFORE_SQUEEZE, RESTORED, Subject, check_fit, load
+from robust_tf.experiment.surrogates import SURROGATES, surrogate
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim, network_victim
+from robust_tf.victim import Victim
 
 # How many images tell what a model is like.
 SAMPLE = 100
@@ -70,6 +70,7 @@ def _attacks(plan: plans.Evaluate, subject: Subject, findings: Findings, threat:
     """The attacks by name."""
     if not findings.gradients:
         _refuse_white_box(plan)
+    _refuse_shifts(plan, subject)
     options = {
         "step_size": plan.step_size,
         "step_rule": plan.step_rule,
@@ -77,6 +78,7 @@ def _attacks(plan: plans.Evaluate, subject: Subject, findings: Findings, threat:
         "restarts": plan.restarts,
         "aim": aims.TARGETS.get(plan.targeted, aims.UNTARGETED),
         "kappa": plan.kappa,
+        "shift_weight": plan.shift_weight,
         "outputs": _outputs(plan, findings),
         # Only where the attacked network itself says who is fooled, and nobody needs the others.
         "judge": not (findings.random or plan.quantize or plan.save_adversarial),
@@ -94,6 +96,17 @@ def _refuse_white_box(plan: plans.Evaluate) -> None:
         )
 
 
+def _refuse_shifts(plan: plans.Evaluate, subject: Subject) -> None:
+    """What looks at the restored image needs a network that restores."""
+    shifts = [name for name in plan.attacks if parse(name).kind == "shift"]
+    restores = subject.network and any(layer.name == RESTORED for layer in subject.network.layers)
+    if shifts and not restores:
+        raise InputError(
+            f"{shifts[0]} needs a network that restores its images, which --model={plan.model} "
+            "does not."
+        )
+
+
 def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
     """What white-box attacks take their loss of."""
     if plan.attacked_output == "auto":
@@ -108,25 +121,24 @@ def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
 
 
 def _source(plan: plans.Evaluate, subject: Subject) -> Callable[[str], Victim]:
-    """Gives the network that a transfer is made on: a path's, or one trained on answers."""
+    """Gives what a transfer is made on: a path's network, or a stand-in for the attacked one."""
+
+    def images() -> np.ndarray:
+        train_set = data.load(plan.data, "train").first(SUBSTITUTE_IMAGES)
+        x, _, _ = next(iter(evaluation_dataset(train_set, SUBSTITUTE_IMAGES)))
+        return x.numpy()
 
     def source(name: str) -> Victim:
-        if name != "dense":
-            path = data.model_path(name, "--attacks")
-            other = load(path, plan.signature, plan.input_name, plan.output_name)
-            if (other.image_shape, other.classes) != (subject.image_shape, subject.classes):
-                raise InputError(
-                    f"{name} takes images of {other.image_shape} in {other.classes} classes; a "
-                    f"transfer to --model={plan.model} expects {subject.image_shape} in "
-                    f"{subject.classes}."
-                )
-            return other.victim
-        images = _first_images(data.load(plan.data, "train"), SUBSTITUTE_IMAGES)
-        return network_victim(train_substitute(subject.victim, images, plan.seed))
+        if name in SURROGATES:
+            return surrogate(name, subject.victim, subject.network, images, plan.seed)
+        path = data.model_path(name, "--attacks")
+        other = load(path, plan.signature, plan.input_name, plan.output_name)
+        if (other.image_shape, other.classes) != (subject.image_shape, subject.classes):
+            raise InputError(
+                f"{name} takes images of {other.image_shape} in {other.classes} classes; a "
+                f"transfer to --model={plan.model} expects {subject.image_shape} in "
+                f"{subject.classes}."
+            )
+        return other.victim
 
     return source
-
-
-def _first_images(examples: Examples, count: int) -> np.ndarray:
-    x, _, _ = next(iter(evaluation_dataset(examples.first(count), count)))
-    return x.numpy()

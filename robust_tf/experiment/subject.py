@@ -4,6 +4,7 @@ import hashlib
 import pathlib
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from robust_tf import networks
@@ -12,7 +13,7 @@ from robust_tf.errors import InputError
 from robust_tf.evaluation.saved_model import saved_model_victim
 from robust_tf.victim import Victim, network_victim
 
-BEFORE_SQUEEZE = "before_squeeze"
+BEFORE_SQUEEZE, RESTORED = "before_squeeze", "restored"
 
 
 class Subject(NamedTuple):
@@ -20,10 +21,12 @@ class Subject(NamedTuple):
 
     Attributes:
       path: where it lies.
-      victim: what is attacked; it gives before_squeeze where it has a head with a Tanh.
+      victim: what is attacked; it gives before_squeeze where it has a head with a Tanh, and what
+        it restored where it restores.
       image_shape: height, width, channels; None for what the model leaves open.
       classes: how many.
       weights: a fingerprint of them.
+      network: the Keras network; None of a SavedModel.
     """
 
     path: pathlib.Path
@@ -31,6 +34,7 @@ class Subject(NamedTuple):
     image_shape: tuple[int | None, ...]
     classes: int
     weights: str
+    network: keras.Model | None = None
 
 
 def load(
@@ -51,13 +55,15 @@ def load(
             digest.update(file.read_bytes())
         return Subject(path, model, model.image_shape, model.classes, digest.hexdigest()[:16])
     network = networks.load(path, dtype="float32")
-    squeezed = [layer.name for layer in network.layers if layer.name == BEFORE_SQUEEZE]
+    tapped = [layer.name for layer in network.layers if layer.name in (BEFORE_SQUEEZE, RESTORED)]
+    outputs = network_victim(networks.outputs(network, tapped))
     return Subject(
         path,
-        network_victim(networks.outputs(network, squeezed)),
+        lambda x, seed: {**outputs(x, seed), "images": x},
         network.input_shape[1:],
         network.output_shape[-1],
         networks.fingerprint(network),
+        network,
     )
 
 

@@ -132,6 +132,18 @@ def restorer(network: keras.Model) -> keras.Model:
     return keras.Model(network.input, restored, name=f"{network.name}_restorer")
 
 
+def second_pass(network: keras.Model, last: str) -> keras.Model:
+    """Returns a model from the restored image and the image to the second pass's last layer.
+
+    Args:
+      network: one built with FPD("full").
+      last: the layer that it ends with, logits or before_squeeze.
+    """
+    # Only the average of both needs the image beside the restored one.
+    images = [network.get_layer("restored").output, network.input]
+    return keras.Model(images, network.get_layer(last).output, name=f"{network.name}_second")
+
+
 def _dot(parts: Parts, x: KerasTensor, name: str, **options) -> KerasTensor:
     """Non-local means by dot products / HW, which has no parameters."""
     kind = functools.partial(layers.NonLocal, "dot", seed=parts.layer_seed(name))
