@@ -87,8 +87,9 @@ def _one_or_two(name: AttackName, threat: Threat, options: Options) -> Attack:
     attack = _one(name, threat, options)
     if gradient_free(name) or options.outputs == (LOGITS,):
         return attack
-    if len(options.outputs) == 1:
-        return _on(options.outputs[0], attack)
+    if len(options.outputs) == 1 or getattr(attack, "aim", aims.UNTARGETED).targeted:
+        # What counts of a targeted attack is the hit, on which two do not take turns: the last.
+        return _on(options.outputs[-1], attack)
     return Ensemble(
         threat,
         {

@@ -107,6 +107,8 @@ def test_both_sides_of_a_squeeze_are_attacked():
         *("fab-t", "fab-t@before_squeeze", "square"),
     ]
     assert autoattacked["fab-t@before_squeeze"] == FAB(THREAT, output="before_squeeze")
+    targeted = named("pgd-targeted-5", THREAT, **both)
+    assert targeted == PGD(THREAT, steps=5, aim=RANDOM, loss=before)
     # It looks at answers alone.
     assert named("square", THREAT, **both) == Square(THREAT)
     for name in ("pgd-multitargeted-5", "deepfool", "cw-l2", "fgsm", "apgd-t"):
