@@ -29,6 +29,11 @@ from robust_tf.victim import Victim
 Batches = Callable[[Sequence[int]], tf.data.Dataset]
 # How many images a verdict's own measurements are made on.
 SAMPLE = 100
+VERSIONS = {
+    "autoattack": "standard version",
+    "autoattack-plus": "plus version",
+    "autoattack-rand": "rand version",
+}
 
 
 class Evaluation:
@@ -121,16 +126,25 @@ class Evaluation:
                 print(f"{row}  images written to {self.saved.finish(row)}")
 
     def _cascade(self, name: str, parts: dict[str, Attack], standing: Sequence[int]) -> None:
-        """Each part from the original images, and only those that all before left standing."""
-        seconds = 0.0
-        for key, one in parts.items():
+        """Each part from the original images, and only those that all before left standing.
+
+        Of an ensemble it prints the lines that the public AutoAttack prints.
+        """
+        seconds, several = 0.0, len(parts) > 1
+        names = [key.removeprefix(f"{name}/") for key in parts]
+        if several:
+            print(f"using {VERSIONS.get(name, name)} including {', '.join(names)}.")
+            print(f"initial accuracy: {self._share(self.state.right('clean'))}")
+        for stage, (key, one) in zip(names, parts.items(), strict=True):
             self._stage({key: one}, one, standing, name)
             standing = self.state.right(key)
             seconds += self.state.of(key)["seconds"]
-            if len(parts) > 1:
-                share = len(standing) / max(1, len(self.state.of("clean")["index"]))
-                stage = key.removeprefix(f"{name}/").upper()
-                print(f"robust accuracy after {stage}: {share:.2%} (total time {seconds:.1f} s)")
+            if several:
+                said = f"{self._share(standing)} (total time {seconds:.1f} s)"
+                print(f"robust accuracy after {stage.upper()}: {said}", flush=True)
+
+    def _share(self, standing: Sequence[int]) -> str:
+        return f"{len(standing) / max(1, len(self.state.of('clean')['index'])):.2%}"
 
     def _stage(self, attacks: dict, together, standing: Sequence[int], row: str = "") -> None:
         """Adds the outcomes of the images that the state does not have yet.

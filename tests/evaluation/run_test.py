@@ -125,6 +125,7 @@ def test_a_cascade_gives_each_stage_what_the_one_before_left(tmp_path, capsys):
     assert "outputs" not in row
     assert row["hyperparameters"]["stages"]["up"]["shift"] == 0.0625
     shown = capsys.readouterr().out
+    assert "using both including up, down.\ninitial accuracy: 83.33%\n" in shown
     assert "robust accuracy after UP: 83.33% (total time" in shown
     assert "robust accuracy after DOWN: 66.67% (total time" in shown
 
