@@ -8,6 +8,7 @@ transfer:pgd-20@RUN_DIR         made on another network
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from robust_tf.errors import InputError
@@ -18,6 +19,10 @@ WITHOUT += ("cw-l2", "deepfool", "autoattack", "autoattack-plus", "autoattack-ra
 NAMES = (*WITHOUT, *(f"{kind}-K" for kind in WITH_STEPS))
 # The names that need no gradient of the attacked network.
 GRADIENT_FREE = ("clean", "square", "nattack", "transfer")
+# The names that look for the nearest adversarial image, at whatever distance.
+UNBOUNDED = ("cw-l2", "deepfool")
+# The names that lead to a class that is asked for (--targeted).
+CAN_AIM = ("clean", "fgsm", "pgd", "cw", "mifgsm", "pgd-targeted", "shift")
 
 
 class AttackName(NamedTuple):
@@ -44,16 +49,39 @@ def parse(text: str) -> AttackName:
         name, at, source = text.removeprefix("transfer:").partition("@")
         if not at or not source:
             raise InputError(f"{text} names no source; expected transfer:{name}@RUN_DIR.")
-        return AttackName(text, "transfer", parts=(_one(name),), source=source)
+        part = _part(name, text)
+        if part.kind in UNBOUNDED or part.kind.startswith("autoattack"):
+            raise InputError(f"{text} cannot be; {name} stops where its source is fooled.")
+        return AttackName(text, "transfer", parts=(part,), source=source)
     if "+" in text:
-        return AttackName(text, "ensemble", parts=tuple(_one(part) for part in text.split("+")))
+        parts = tuple(_part(part, text) for part in text.split("+"))
+        if len(set(parts)) < len(parts):
+            raise InputError(f"{text} names a part twice, which would find the same.")
+        return AttackName(text, "ensemble", parts=parts)
     return _one(text)
+
+
+def rows(names: Sequence[str]) -> list[str]:
+    """The rows that a result has of these attacks: a sweep has one for each of its numbers."""
+    said = [parse(name) for name in names]
+    return [
+        row
+        for name in said
+        for row in ([f"{name.kind}-{K}" for K in name.steps] if name.steps else [name.text])
+    ]
+
+
+def can_aim(name: AttackName) -> bool:
+    """Whether the attack can be told the class that it leads to."""
+    parts = name.parts if name.kind == "transfer" else (name,)
+    return all(part.kind in CAN_AIM for part in parts)
 
 
 def parse_for_validation(text: str) -> AttackName:
     """A name that means something while a network trains: of one attack on that network."""
     name = parse(text)
-    if name.kind == "transfer" or len(name.steps) > 1:
+    kinds = {name.kind, *(part.kind for part in name.parts)}
+    if len(name.steps) > 1 or kinds & {"transfer", "shift", *UNBOUNDED}:
         raise InputError(f"{text} is for evaluate; expected one attack, such as pgd-10.")
     return name
 
@@ -65,6 +93,13 @@ def gradient_free(name: AttackName) -> bool:
     return name.kind in GRADIENT_FREE
 
 
+def _part(text: str, whole: str) -> AttackName:
+    part = _one(text)
+    if len(part.steps) > 1:
+        raise InputError(f"{whole} has a sweep in it; expected one number of steps in {text}.")
+    return part
+
+
 def _one(text: str) -> AttackName:
     if text in WITHOUT:
         return AttackName(text, text)
@@ -74,6 +109,8 @@ def _one(text: str) -> AttackName:
     steps = tuple(int(count) for count in counts.split("/"))
     if list(steps) != sorted(set(steps)):
         raise InputError(f"{text} must name its numbers of steps in ascending order.")
+    if kind == "pgd-multitargeted" and len(steps) > 1:
+        raise InputError(f"{text} is no sweep: it begins anew for each class; expected one number.")
     return AttackName(text, kind, steps)
 
 

@@ -54,16 +54,28 @@ class Threat:
         return tf.clip_by_value(x + delta, self.low, self.high)
 
     def quantized(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """The images on the 8-bit grid, on which the originals lie, without leaving the ball."""
-        levels = 255.0 * (x_adv - x)
-        nearest, inner = (
-            x + step / 255.0
-            for step in (tf.round(levels), tf.sign(levels) * tf.floor(tf.abs(levels) + 1e-3))
+        """The images on the 8-bit grid: the nearest to them that are in the ball."""
+        if self.norm == "Linf":
+            # In a thousandth of a level there is room for rounding.
+            lowest = tf.math.ceil(255.0 * (x - self.epsilon) - 1e-3)
+            highest = tf.floor(255.0 * (x + self.epsilon) + 1e-3)
+            return tf.clip_by_value(tf.round(255.0 * x_adv), lowest, highest) / 255.0
+
+        def rounded(share):
+            return tf.round(255.0 * (x + share * (x_adv - x))) / 255.0
+
+        def halve(i, least, most):
+            share = (least + most) / 2
+            near = self.distance(rounded(share), x) <= self.epsilon
+            near = tf.reshape(near, (-1, 1, 1, 1))
+            return i + 1, tf.where(near, share, least), tf.where(near, most, share)
+
+        nothing = tf.zeros_like(x[:, :1, :1, :1])
+        # The whole is tried first: most images are within the ball as they are.
+        _, least, _ = tf.while_loop(
+            lambda i, *_: i < 12, halve, (0, nothing, nothing + 2.0), parallel_iterations=1
         )
-        room = self.epsilon * (1 + 1e-6) + 1e-6
-        near = tf.reshape(self.distance(nearest, x) <= room, (-1, 1, 1, 1))
-        # Whole levels again: the sum above is rounded.
-        return tf.round(255.0 * tf.where(near, nearest, inner)) / 255.0
+        return rounded(tf.minimum(least, 1.0))
 
     def start(self, kind: str, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Where an attack begins, within the pixel range.

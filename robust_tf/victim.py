@@ -15,6 +15,13 @@ import tensorflow as tf
 Victim = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
 
+def right(outputs: dict[str, tf.Tensor], label: tf.Tensor) -> tf.Tensor:
+    """Which images a victim is right about; a NaN is no answer."""
+    z = outputs["logits"]
+    answered = tf.reduce_all(tf.math.is_finite(z), axis=-1)
+    return answered & (tf.argmax(z, axis=-1, output_type=label.dtype) == label)
+
+
 def network_victim(
     network: keras.Model, *, twin: keras.Model | None = None, batch_statistics: bool = False
 ) -> Victim:

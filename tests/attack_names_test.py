@@ -2,7 +2,14 @@
 
 import pytest
 
-from robust_tf.attack_names import AttackName, gradient_free, parse, parse_for_validation
+from robust_tf.attack_names import (
+    AttackName,
+    can_aim,
+    gradient_free,
+    parse,
+    parse_for_validation,
+    rows,
+)
 from robust_tf.errors import InputError
 
 
@@ -47,10 +54,38 @@ def test_a_transfer_needs_its_source(name):
         parse(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("transfer:autoattack@runs/a", "autoattack stops where its source is fooled"),
+        ("transfer:deepfool@runs/a", "deepfool stops where its source is fooled"),
+        ("transfer:pgd-5/10@runs/a", "expected one number of steps in pgd-5/10"),
+        ("fgsm+pgd-5/10", "fgsm[+]pgd-5/10 has a sweep in it"),
+        ("pgd-5+fgsm+pgd-5", "names a part twice"),
+        ("pgd-multitargeted-5/10", "is no sweep: it begins anew for each class"),
+    ],
+)
+def test_what_does_not_compose_gets_its_sentence(name, sentence):
+    with pytest.raises(InputError, match=sentence):
+        parse(name)
+
+
+def test_rows_and_aims():
+    assert rows(["fgsm", "pgd-5/10", "apgd-ce+pgd-5"]) == [
+        "fgsm",
+        "pgd-5",
+        "pgd-10",
+        "apgd-ce+pgd-5",
+    ]
+    aimed = ("fgsm", "cw-5/10", "mifgsm-5", "transfer:pgd-5@runs/a")
+    assert all(can_aim(parse(name)) for name in aimed)
+    assert not any(can_aim(parse(name)) for name in ("apgd-t", "autoattack", "fgsm+pgd-5"))
+
+
 def test_validation_takes_one_attack_on_the_network_itself():
     assert parse_for_validation("apgd-ce+square").kind == "ensemble"
-    for name in ("pgd-5/10", "transfer:pgd-5@runs/a"):
-        with pytest.raises(InputError, match=f"{name} is for evaluate; expected one attack"):
+    for name in ("pgd-5/10", "transfer:pgd-5@runs/a", "cw-l2", "shift-5", "fgsm+deepfool"):
+        with pytest.raises(InputError, match="is for evaluate; expected one attack"):
             parse_for_validation(name)
 
 

@@ -38,6 +38,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         # JSON has no infinity.
         return value if abs(value) != float("inf") else str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, Aim):

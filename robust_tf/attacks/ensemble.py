@@ -16,7 +16,7 @@ from robust_tf.attacks.leaving import only, written
 from robust_tf.attacks.square import Square
 from robust_tf.errors import unknown
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim
+from robust_tf.victim import Victim, right
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Ensemble:
         """What fooled the victim; of an image that stood, what the last stage made of it."""
         found = x
         for attack in self.stages.values():
-            standing = self._right(victim, found, label, seeds)
+            standing = right(victim(found, seeds), label)
             found = tf.cond(
                 tf.reduce_any(standing),
                 lambda attack=attack, standing=standing, found=found: written(
@@ -48,10 +48,6 @@ class Ensemble:
                 lambda found=found: found,
             )
         return found
-
-    def _right(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor):
-        z = victim(x, seeds)["logits"]
-        return tf.argmax(z, axis=-1, output_type=label.dtype) == label
 
 
 def stages(name: str, attack: Attack) -> dict[str, Attack]:

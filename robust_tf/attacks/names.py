@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from robust_tf import losses
-from robust_tf.attack_names import AttackName, gradient_free, parse
+from robust_tf.attack_names import UNBOUNDED, AttackName, gradient_free, parse
 from robust_tf.attacks import aims
 from robust_tf.attacks.apgd import APGD
 from robust_tf.attacks.attack import Attack
@@ -16,6 +16,7 @@ from robust_tf.attacks.ensemble import Ensemble, autoattack, stages
 from robust_tf.attacks.fab import FAB
 from robust_tf.attacks.multi_targeted import MultiTargeted
 from robust_tf.attacks.nattack import NAttack
+from robust_tf.attacks.nearest import NearestOf
 from robust_tf.attacks.pgd import PGD, fgsm
 from robust_tf.attacks.square import Square
 from robust_tf.attacks.sweep import Sweep
@@ -72,7 +73,10 @@ def named(
         return Transfer(_one(said.parts[0], threat, every_step), source(said.source))
     if len(said.steps) > 1:
         one_by_one = {f"{said.kind}-{K}": said._replace(steps=(K,)) for K in said.steps}
-        return Sweep({name: _one(one, threat, every_step) for name, one in one_by_one.items()})
+        attacks = {name: _one(one, threat, every_step) for name, one in one_by_one.items()}
+        # A targeted attack takes one, as below.
+        last_only = any(attack.aim.targeted for attack in attacks.values())
+        return Sweep(attacks, given.outputs[-1 if last_only else 0 :])
     if said.kind == "ensemble":
         parts = (_one_or_two(part, threat, given) for part in said.parts)
         named_parts = zip(said.parts, parts, strict=True)
@@ -90,6 +94,8 @@ def _one_or_two(name: AttackName, threat: Threat, options: Options) -> Attack:
     if len(options.outputs) == 1 or getattr(attack, "aim", aims.UNTARGETED).targeted:
         # What counts of a targeted attack is the hit, on which two do not take turns: the last.
         return _on(options.outputs[-1], attack)
+    if name.kind in UNBOUNDED:
+        return NearestOf(tuple(_on(output, attack) for output in options.outputs))
     return Ensemble(
         threat,
         {

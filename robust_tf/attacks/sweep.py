@@ -9,10 +9,11 @@ import itertools
 
 import tensorflow as tf
 
+from robust_tf import losses
 from robust_tf.attacks.pgd import PGD
 from robust_tf.errors import InputError
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim
+from robust_tf.victim import Victim, right
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +23,12 @@ class Sweep:
     Attributes:
       attacks: by name, in ascending order of their steps. None of them judges: an image runs every
         step, as it would in each of them alone.
+      outputs: which of the victim's outputs the loss is of: of several, each image keeps what the
+        first gave where that fools the victim.
     """
 
     attacks: dict[str, PGD]
+    outputs: tuple[str, ...] = ("logits",)
 
     def __post_init__(self):
         for name, attack in self.attacks.items():
@@ -40,10 +44,22 @@ class Sweep:
         self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Each attack's images, by its name."""
+        first, *others = (self._on(output, victim, x, label, seeds) for output in self.outputs)
+        for other in others:
+            for name, x_adv in first.items():
+                stands = tf.reshape(right(victim(x_adv, seeds), label), (-1, 1, 1, 1))
+                first[name] = tf.where(stands, other[name], x_adv)
+        return first
+
+    def _on(self, output: str, victim: Victim, x, label, seeds) -> dict[str, tf.Tensor]:
         found = {}
         for _, group in itertools.groupby(self.attacks, lambda name: self.attacks[name].step_size):
             names = list(group)
             marks = [self.attacks[name].steps for name in names]
-            iterates = self.attacks[names[-1]].iterates(victim, x, label, seeds, marks)
+            attack = self.attacks[names[-1]]
+            if output != "logits":
+                loss = losses.OfOutput(output, attack.loss)
+                attack = dataclasses.replace(attack, loss=loss)
+            iterates = attack.iterates(victim, x, label, seeds, marks)
             found |= dict(zip(names, iterates, strict=True))
         return found

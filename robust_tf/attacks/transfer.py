@@ -8,6 +8,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.attack import Attack
 from robust_tf.errors import InputError
 from robust_tf.threat import Threat
@@ -38,6 +39,16 @@ class Transfer:
     def threat(self) -> Threat:
         """What may be done to the image."""
         return self.attack.threat
+
+    @property
+    def aim(self) -> Aim:
+        """What the attack wants."""
+        return getattr(self.attack, "aim", UNTARGETED)
+
+    def goal(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """The class that is led to, which the source chooses."""
+        del victim
+        return self.attack.goal(self.source, x, label, seeds)
 
     def __call__(
         self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor

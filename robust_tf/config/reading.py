@@ -65,7 +65,7 @@ def evaluate() -> Evaluate:
     is_run = model.is_dir() and not (model / "saved_model.pb").exists()
     folder = model / "results" if is_run else model.parent
     output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name()
-    _refuse_sweeps_with_restarts()
+    _refuse_attacks()
     folder = pathlib.Path(FLAGS.save_adversarial) if FLAGS.save_adversarial else None
     # What is written is what was judged.
     given = {"quantize": FLAGS.quantize or folder is not None, "save_adversarial": folder}
@@ -142,8 +142,20 @@ def _refuse_default_radius(eps: float | None) -> None:
         raise InputError(f"--norm={FLAGS.norm} has no radius of its own; expected --eps as well.")
 
 
-def _refuse_sweeps_with_restarts() -> None:
-    sweeps = [name for name in FLAGS.attacks if len(attack_names.parse(name).steps) > 1]
+def _refuse_attacks() -> None:
+    """Attacks that cannot stand beside each other or beside other flags."""
+    said = [attack_names.parse(name) for name in FLAGS.attacks]
+    rows = attack_names.rows(FLAGS.attacks)
+    twice = sorted({row for row in rows if rows.count(row) > 1})
+    if twice:
+        raise InputError(f"--attacks names {twice[0]} twice; expected each attack once.")
+    aimless = [name.text for name in said if not attack_names.can_aim(name)]
+    if FLAGS.targeted != "none" and aimless:
+        raise InputError(
+            f"--targeted={FLAGS.targeted} means nothing to {', '.join(aimless)}; expected PGD in "
+            "its forms: fgsm, pgd-K, cw-K, mifgsm-K."
+        )
+    sweeps = [name.text for name in said if len(name.steps) > 1]
     if sweeps and FLAGS.restarts > 1:
         raise InputError(
             f"--attacks={sweeps[0]} is one run that is judged after several numbers of steps; "
@@ -164,6 +176,9 @@ def _result_name() -> str:
         parts.append(FLAGS.step_rule)
     if FLAGS.start is not None:
         parts.append(FLAGS.start)
+    for name in ("kappa", "shift_weight"):
+        if FLAGS[name].value != FLAGS[name].default:
+            parts.append(f"{name}{FLAGS[name].value:.4g}")
     if FLAGS.quantize or FLAGS.save_adversarial:
         parts.append("quantized")
     if FLAGS.restarts > 1:

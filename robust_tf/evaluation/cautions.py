@@ -85,10 +85,7 @@ def _outputs(findings: Findings, use_gradients: list[str]) -> list[str]:
     measured = "No logit is larger than 1, however strong an image's contrast: the head is bounded"
     if findings.before_squeeze:
         return [f"{measured}, and {names} attack it before its squeeze as well (before_squeeze)."]
-    return [
-        f"{measured}, and without an output before_squeeze {names} attack it only after its "
-        "squeeze, which flatters it."
-    ]
+    return [f"{measured}, and {names} attack it only after its squeeze, which flatters it."]
 
 
 def _gradients(findings: Findings, attacks: list[str], use_gradients: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ def black_box(measured: Measured) -> Line | None:
             "no attack followed the gradients for several steps: accuracies may be far too high"
         )
         return Line(measure, f"white-box {NOT_RUN}", False, meaning)
-    if not black and any("square" in stages for stages in _ensembles(measured).values()):
+    if not black and "square" in {_last(s) for one in _ensembles(measured).values() for s in one}:
         return None
     if not black:
         meaning = "without square, nattack or autoattack masked gradients can go unseen"
@@ -56,7 +56,7 @@ def square_after_white_box(measured: Measured) -> Line | None:
     drops = {}
     for name, stages in _ensembles(measured).items():
         for (_, before), (stage, after) in itertools.pairwise(stages.items()):
-            if stage == "square":
+            if _last(stage) == "square":
                 drops[name] = before - after
     if not drops:
         return None
@@ -90,7 +90,7 @@ def white_box(measured: Measured) -> Accuracies:
     one = _single_steps(measured)
     found = {n: a for n, a in _of_kind(measured, "white-box").items() if n not in one}
     for name, stages in _ensembles(measured).items():
-        for stage in itertools.takewhile(lambda stage: kind(stage) == "white-box", stages):
+        for stage in itertools.takewhile(lambda s: kind(_last(s)) == "white-box", stages):
             found[f"{name}/{stage}"] = stages[stage]
     return found
 
@@ -112,6 +112,11 @@ def _ensembles(measured: Measured) -> dict[str, Accuracies]:
         for name, row in measured.attacks.items()
         if kind(name) == "ensemble" and "stages" in row
     }
+
+
+def _last(stage: str) -> str:
+    """A stage's own name, where an ensemble is part of another."""
+    return stage.split("/")[-1]
 
 
 def _strongest(accuracies: Accuracies) -> str:

@@ -10,7 +10,7 @@ from robust_tf import draws
 from robust_tf.attacks import Attack, Sweep
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim
+from robust_tf.victim import Victim, right
 
 # Rounding of x + delta in float32, absolute for pixels up to 1 and relative for a norm's sum.
 ROUNDING = 1e-6
@@ -67,18 +67,20 @@ def judge(
 
     def judged(attack, x_adv, x, label, seeds):
         if quantize:
+            if unbounded(attack):
+                # What is too far away counts as not found, and is not to be drawn nearer.
+                far = threat.distance(x_adv, x) > threat.epsilon * (1 + ROUNDING) + ROUNDING
+                x_adv = tf.where(tf.reshape(far, (-1, 1, 1, 1)), x, x_adv)
             x_adv = threat.quantized(x_adv, x)
         # The judge's own draws: an attack has not seen them.
-        logits = victim(x_adv, draws.fold(seeds, -1))["logits"]
-        # Without an answer, which a NaN is, an image is not right.
-        answered = tf.reduce_all(tf.math.is_finite(logits), axis=-1)
-        predicted = tf.where(answered, tf.argmax(logits, -1, output_type=label.dtype), -1)
-        hit = predicted != label
+        outputs = victim(x_adv, draws.fold(seeds, -1))
+        is_right = right(outputs, label)
+        hit = ~is_right
         if aim_of(attack).targeted:
-            hit = predicted == attack.goal(victim, x, label, seeds)
+            hit = right(outputs, attack.goal(victim, x, label, seeds))
         beyond = tf.reduce_max(tf.maximum(threat.low - x_adv, x_adv - threat.high), axis=(1, 2, 3))
         distance, own = threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
-        return x_adv, predicted == label, hit, own, distance, beyond
+        return x_adv, is_right, hit, own, distance, beyond
 
     # Traced at once: TensorFlow warns of functions that are traced in a loop, which attacks are.
     graph = tf.function(step, input_signature=signature, autograph=False).get_concrete_function()
@@ -86,14 +88,14 @@ def judge(
     def run(x, label, index) -> dict[str, Judged]:
         found = {}
         for name, values in graph(x, label, index).items():
-            x_adv, right, hit, own, distance, beyond = (value.numpy() for value in values)
+            x_adv, is_right, hit, own, distance, beyond = (value.numpy() for value in values)
             inside = distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
             if unbounded(attacks[name]):
                 # Too far away is as good as not fooled; NaN is neither, and is refused below.
-                right = right | (distance > threat.epsilon * (1 + ROUNDING) + ROUNDING)
+                is_right = is_right | (distance > threat.epsilon * (1 + ROUNDING) + ROUNDING)
                 inside = np.isfinite(distance)
             _check(name, threat, distance, inside, beyond)
-            found[name] = Judged(x_adv, right, hit, own)
+            found[name] = Judged(x_adv, is_right, hit, own)
         return found
 
     return run

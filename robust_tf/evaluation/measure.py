@@ -15,9 +15,9 @@ from robust_tf import draws, losses
 from robust_tf.attacks import PGD, Attack, fgsm
 from robust_tf.attacks.leaving import written
 from robust_tf.evaluation.measured import Measured
-from robust_tf.evaluation.sanity import Findings, right
+from robust_tf.evaluation.sanity import Findings
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim
+from robust_tf.victim import Victim, right
 
 NOISE_DRAWS = 20
 # As far as ten steps lead, so that fifty have time to turn.
@@ -50,6 +50,7 @@ def measure(
     clean = stays["clean"]
     return Measured(
         attacks,
+        sample=len(clean),
         clean=float(clean.mean()),
         fgsm=float(stays["fgsm"].mean()) if "fgsm" in stays else None,
         huge=float(stays["huge"][clean].mean()) if "huge" in stays and clean.any() else None,

@@ -13,6 +13,7 @@ class Measured:
 
     Attributes:
       attacks: a result's rows by attack, "clean" among them.
+      sample: how many the first images are, of which the shares below are.
       clean: share of the first images that are right.
       fgsm: the same after FGSM, which was run on wrong ones too (a result's row is of right ones,
         and can never be above clean).
@@ -24,6 +25,7 @@ class Measured:
     """
 
     attacks: dict[str, dict]
+    sample: int = 100
     clean: float | None = None
     fgsm: float | None = None
     huge: float | None = None

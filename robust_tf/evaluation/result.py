@@ -88,7 +88,6 @@ def _costs(name: str, attack: Attack, state: State, examples: int) -> dict:
         },
     }
     if set(left) > {name}:
-        # One attack on several outputs, each on what the one before left.
-        outputs = {stage.partition("@")[2] or "logits": a for stage, a in left.items()}
-        costs["outputs"] = outputs
+        # One attack on the logits, and then on what that left by another output.
+        costs["outputs"] = dict(zip(("logits", "both"), left.values(), strict=True))
     return costs

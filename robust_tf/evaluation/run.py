@@ -50,6 +50,7 @@ class Evaluation:
       quantize: adversarial images are put on the 8-bit grid before they are judged.
       saved: writes the adversarial images.
       findings: of the victim; with them the result ends with a verdict on gradient masking.
+      settings: what else an evaluation that goes on must have in common with the stopped one.
     """
 
     def __init__(
@@ -65,10 +66,11 @@ class Evaluation:
         quantize: bool = False,
         saved: Saved | None = None,
         findings: Findings | None = None,
+        settings: dict | None = None,
     ):
         self.victim, self.batches, self.indices, self.threat = victim, batches, indices, threat
         self.output, self.seed, self.quantize, self.saved = output, seed, quantize, saved
-        self.findings = findings
+        self.findings, self.settings = findings, settings or {}
         self.about = {**about, "threat": {"norm": threat.norm, "eps": threat.epsilon}, "seed": seed}
         self.about["quantized"] = quantize
 
@@ -84,8 +86,9 @@ class Evaluation:
             row: one for name, attack in attacks.items() for row, one in _rows(name, attack).items()
         }
         parameters = {name: hyperparameters(attack) for name, attack in rows.items()}
-        settings = {**self.about, "examples": len(self.indices), "attacks": parameters}
-        self.state = State(self.output, settings)
+        settings = {**self.about, **self.settings, "examples": len(self.indices)}
+        settings["saved"] = str(self.saved.folder) if self.saved else None
+        self.state = State(self.output, {**settings, "attacks": parameters})
         try:
             for name, attack in attacks.items():
                 self._attack(name, attack)
@@ -123,7 +126,9 @@ class Evaluation:
             self._cascade(name, stages(name, attack), standing)
         if self.saved and name != "clean":
             for row in _rows(name, attack):
-                print(f"{row}  images written to {self.saved.finish(row)}")
+                first = next(iter(stages(row, _rows(name, attack)[row])))
+                path = self.saved.finish(row, self.state.of(first)["index"])
+                print(f"{row}  images written to {path}")
 
     def _cascade(self, name: str, parts: dict[str, Attack], standing: Sequence[int]) -> None:
         """Each part from the original images, and only those that all before left standing.
@@ -155,8 +160,8 @@ class Evaluation:
           standing: indices of the images that are attacked.
           row: which row of the result it is a stage of, where that has another name.
         """
-        outcomes = [self.state.of(key) for key in attacks]
-        done = set(outcomes[0]["index"])
+        first = next(iter(attacks))
+        done = set(self.state.of(first)["index"])
         rest = [index for index in standing if index not in done]
         if not rest:
             return
@@ -166,28 +171,31 @@ class Evaluation:
         begun = time.monotonic()
         for x, label, index in data:
             started = time.monotonic()
-            for key, found in judged(x, label, index).items():
-                self._note(key, index.numpy(), found)
-                if self.saved and key != "clean":
-                    self.saved.add(row or key, index.numpy(), found.x_adv)
-            for outcome in outcomes:
-                outcome["seconds"] += time.monotonic() - started
+            found = judged(x, label, index)
+            if self.saved and first != "clean":
+                for key, one in found.items():
+                    self.saved.add(row or key, index.numpy(), one.x_adv)
+            outcomes = {key: _plain(index, one) for key, one in found.items()}
+            self.state.add(outcomes, time.monotonic() - started)
             self.state.save()
             if line.due():
-                made = len(outcomes[0]["index"])
+                made = len(self.state.of(first)["index"])
                 left = (time.monotonic() - begun) / (made - len(done)) * (len(standing) - made)
-                text = _so_far(next(iter(attacks)), outcomes[0], standing)
+                text = _so_far(first, self.state.of(first), standing)
                 line.show(f"{text}  {progress.duration(left)} left")
-        for key, outcome in zip(attacks, outcomes, strict=True):
-            text = _so_far(key, outcome, standing)
-            line.keep(f"{text}  {outcome['seconds']:.1f} s")
+        for key in attacks:
+            outcome = self.state.of(key)
+            line.keep(f"{_so_far(key, outcome, standing)}  {outcome['seconds']:.1f} s")
 
-    def _note(self, key: str, index, found: Judged) -> None:
-        outcome = self.state.of(key)
-        outcome["index"] += index.tolist()
-        outcome["right"] += found.right.tolist()
-        outcome["hit"] += found.hit.tolist()
-        outcome["distance"] += found.distance.tolist()
+
+def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:
+    """A batch's outcomes as the state has them."""
+    return {
+        "index": index.numpy().tolist(),
+        "right": found.right.tolist(),
+        "hit": found.hit.tolist(),
+        "distance": found.distance.tolist(),
+    }
 
 
 def _rows(name: str, attack: Attack | Sweep) -> dict[str, Attack]:

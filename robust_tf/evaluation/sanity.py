@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.pgd import GRADIENT_SCALE
-from robust_tf.victim import Victim
+from robust_tf.victim import Victim, right
 
 # Draws of the victim that are compared, and what normalised logits may differ by: the reference's.
 DRAWS = 5
@@ -48,13 +48,6 @@ class Findings(NamedTuple):
     gradients: bool
     zero_gradients: float | None
     classes: int
-
-
-def right(outputs: losses.Outputs, label: tf.Tensor) -> tf.Tensor:
-    """Which images the victim is right about; a NaN is no answer."""
-    z = outputs["logits"]
-    answered = tf.reduce_all(tf.math.is_finite(z), axis=-1)
-    return answered & (tf.argmax(z, axis=-1, output_type=label.dtype) == label)
 
 
 def check(victim: Victim, x: tf.Tensor, label: tf.Tensor, seed: int) -> Findings:
@@ -136,7 +129,7 @@ def _useless(victim: Victim, x, label, seeds, loss: losses.Loss):
             outputs = victim(x, seeds)
             total = tf.reduce_sum(loss(outputs, label)) * GRADIENT_SCALE
         gradient = tape.gradient(total, x)
-    except LookupError:  # TensorFlow's for an operation that has none.
+    except (LookupError, ValueError):  # Of operations without one, and of some SavedModels.
         gradient = None
     if gradient is None:
         return None, None

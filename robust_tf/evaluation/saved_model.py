@@ -3,7 +3,7 @@
     victim = saved_model_victim("exports/theirs", output_name="logits")
     logits = victim(x, seed)["logits"]
 
-Where `victim.has_gradients` is False, only attacks without gradients mean anything.
+Whether it has gradients is for evaluation.sanity to find out.
 """
 
 import dataclasses
@@ -26,21 +26,21 @@ class SavedModelVictim:
     Attributes:
       image_shape: height, width and channels; None for each that the signature leaves open.
       classes: how many logits it gives.
-      has_gradients: whether a gradient comes back to the images, as measured.
-      function: from images to its output.
+      function: from images to its outputs: "logits" and, where the signature has it,
+        "before_squeeze".
       model: what holds the function's variables.
     """
 
     image_shape: tuple[int | None, int | None, int | None]
     classes: int
-    has_gradients: bool
-    function: Callable[[tf.Tensor], tf.Tensor] = dataclasses.field(repr=False)
+    function: Callable[[tf.Tensor], dict[str, tf.Tensor]] = dataclasses.field(repr=False)
     model: Any = dataclasses.field(repr=False)
 
     def __call__(self, x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Its outputs, "logits" alone."""
+        """Its outputs."""
         del seed  # A SavedModel takes none.
-        return {"logits": tf.ensure_shape(self.function(x), (None, self.classes))}
+        shape = (None, self.classes)
+        return {name: tf.ensure_shape(z, shape) for name, z in self.function(x).items()}
 
 
 def saved_model_victim(
@@ -74,15 +74,22 @@ def saved_model_victim(
     images, flags = inputs[input_name], _flags(inputs, input_name, what)
     shape = _image_shape(images, f"{what}: input {input_name}")
 
-    def function(x: tf.Tensor) -> tf.Tensor:
-        output = call(**{input_name: tf.cast(x, images.dtype)}, **flags)[output_name]
-        return output if output.dtype.is_floating else tf.cast(output, tf.float32)
+    taken = {"logits": output_name}
+    if "before_squeeze" in outputs:
+        taken["before_squeeze"] = "before_squeeze"
+
+    def function(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        given = call(**{input_name: tf.cast(x, images.dtype)}, **flags)
+        found = {name: given[source] for name, source in taken.items()}
+        return {
+            name: z if z.dtype.is_floating else tf.cast(z, tf.float32) for name, z in found.items()
+        }
 
     x = tf.random.stateless_uniform(
         (1, *(n or ANY_SIDE for n in shape[:2]), shape[2] or ANY_CHANNELS), (0, 0)
     )
     classes = _classes(function, x, f"{what}: output {output_name}")
-    return SavedModelVictim(shape, classes, _has_gradients(function, x), function, model)
+    return SavedModelVictim(shape, classes, function, model)
 
 
 def _load(path: str | os.PathLike[str]) -> Any:
@@ -143,7 +150,7 @@ def _image_shape(spec: tf.TensorSpec, what: str) -> tuple[int | None, int | None
 def _classes(function: Callable, x: tf.Tensor, what: str) -> int:
     """How many numbers it gives an image."""
     try:
-        shape = function(x).shape
+        shape = function(x)["logits"].shape
     except (tf.errors.OpError, ValueError) as error:
         raise InputError(f"{what} fails on one image of shape {tuple(x.shape)}.") from error
     if shape.rank != 2 or shape[1] < 2:
@@ -152,13 +159,3 @@ def _classes(function: Callable, x: tf.Tensor, what: str) -> int:
             f"more."
         )
     return shape[1]
-
-
-def _has_gradients(function: Callable, x: tf.Tensor) -> bool:
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(x)
-        try:
-            # The gradient's graph is made with the first call under a tape.
-            return tape.gradient(function(x), x) is not None
-        except (LookupError, ValueError):
-            return False

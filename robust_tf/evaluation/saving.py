@@ -1,10 +1,10 @@
 """Adversarial images on disk: FOLDER/ATTACK/00012.png, and all of an attack's in one npz.
 
-The npz is laid out as a data set of the --data_dir kind, so that
+The npz has the images as x_test and their labels as y_test, as keras.datasets keeps a data set. So
 
     python -m robust_tf.evaluate --model=ANY --dataset=cifar10 --data_dir=FOLDER/ATTACK
 
-judges any network by them.
+judges any network by them; likewise for cifar100, mnist and fashion_mnist.
 """
 
 import pathlib
@@ -36,12 +36,12 @@ class Saved:
             # OpenCV's order is BGR.
             cv2.imwrite(str(to / f"{i:05d}.png"), pixels[..., ::-1])
 
-    def finish(self, attack: str) -> pathlib.Path:
-        """Collects the attack's images into its npz."""
-        paths = sorted(self._of(attack).glob("*.png"))
+    def finish(self, attack: str, index: list[int]) -> pathlib.Path:
+        """Collects the attack's images of these indices into its npz."""
+        paths = [self._of(attack) / f"{i:05d}.png" for i in sorted(index)]
         images = np.stack([cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in paths])
         images = images[..., ::-1] if images.ndim == 4 else images
-        labels = np.array([self.labels[int(path.stem)] for path in paths])
+        labels = np.array([self.labels[i] for i in sorted(index)])
         target = self._of(attack) / f"{self.dataset}.npz"
         with files.replacing(target) as temporary, temporary.open("wb") as file:
             # A data set has a training split as well: an empty one.

@@ -11,8 +11,6 @@ HUGE_LEAVES = 0.01
 NOISE_FOOLS = 0.01
 # A search that is nearly done finds less than this in the second half of its restarts.
 RESTARTS_FIND = 0.01
-# How many images there are at most where a measurement is not of all of them.
-MEASURED_ON = 100
 # Losses of two outputs find slightly different images; a squeeze that hides some hides more.
 SQUEEZE_HIDES = 0.01
 
@@ -87,7 +85,7 @@ def restarts(measured: Measured) -> Line | None:
     return line(
         "restarts",
         ", ".join(f"{after[n - 1]:.1%} after {n}" for n in sorted({1, half, len(after)})),
-        more(after[half - 1] - after[-1], RESTARTS_FIND, MEASURED_ON),
+        more(after[half - 1] - after[-1], RESTARTS_FIND, measured.sample),
         "restarts keep finding: more of them, or a better attack, would find more",
         "the last restarts find little that the first did not",
     )
@@ -96,18 +94,13 @@ def restarts(measured: Measured) -> Line | None:
 def squeeze(measured: Measured) -> Line | None:
     """What an attack on before_squeeze found beside the same on the logits, where it is most."""
     rows = {n: row["outputs"] for n, row in measured.attacks.items() if "outputs" in row}
-    hidden = {
-        name: accuracy["logits"] - accuracy["before_squeeze"]
-        for name, accuracy in rows.items()
-        if accuracy.keys() >= {"logits", "before_squeeze"}
-    }
+    hidden = {name: left["logits"] - left["both"] for name, left in rows.items()}
     if not hidden:
         return None
     name = max(hidden, key=hidden.get)
-    before, after = rows[name]["before_squeeze"], rows[name]["logits"]
     return line(
         "before the squeeze against after",
-        f"{name} {before:.1%}, {after:.1%}",
+        f"{name} {rows[name]['both']:.1%} on both, {rows[name]['logits']:.1%} after it",
         more(hidden[name], SQUEEZE_HIDES, _examples(measured)),
         "the squeeze hides gradients: an attack on the logits alone flatters the network",
         "the squeeze does not hide gradients",

@@ -39,6 +39,15 @@ class State:
         nothing = {"index": [], "right": [], "hit": [], "distance": [], "seconds": 0.0}
         return self.stages.setdefault(stage, nothing)
 
+    def add(self, found: dict[str, dict[str, list]], seconds: float) -> None:
+        """A batch's outcomes, by stage: of all of them or, if interrupted, of none."""
+        grown = {}
+        for stage, values in found.items():
+            before = self.of(stage)
+            grown[stage] = {name: before[name] + new for name, new in values.items()}
+            grown[stage]["seconds"] = before["seconds"] + seconds
+        self.stages = {**self.stages, **grown}
+
     def right(self, stage: str) -> list[int]:
         """The indices of the images that the stage left standing."""
         outcome = self.of(stage)

@@ -1,5 +1,6 @@
 """Attacks a model on the test split, writes the result and prints its table."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,14 +9,22 @@ import tensorflow as tf
 from robust_tf import plans
 from robust_tf.attack_names import gradient_free, parse
 from robust_tf.attacks import aims, named
+from robust_tf.data.examples import Examples
 from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
-from robust_tf.evaluation.cautions import warnings
+from robust_tf.evaluation.cautions import CLASSES_NEEDED, warnings
 from robust_tf.evaluation.run import Evaluation
 from robust_tf.evaluation.sanity import Findings, check
 from robust_tf.evaluation.saving import Saved
 from robust_tf.experiment import data
-from robust_tf.experiment.subject import BEFORE_SQUEEZE, RESTORED, Subject, check_fit, load
+from robust_tf.experiment.subject import (
+    BEFORE_SQUEEZE,
+    RESTORED,
+    Subject,
+    check_fit,
+    load,
+    stand_in,
+)
 from robust_tf.experiment.surrogates import SURROGATES, surrogate
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -31,11 +40,15 @@ def evaluate(plan: plans.Evaluate) -> None:
     test_set = data.load(plan.data, "test")
     subject = load(plan.model, plan.signature, plan.input_name, plan.output_name)
     check_fit(subject, test_set)
-    x, label, _ = next(iter(evaluation_dataset(test_set.first(SAMPLE), SAMPLE)))
+    x, label = _spread(test_set, SAMPLE)
     findings = check(subject.victim, x, label, plan.seed)
+    if plan.attacked_output == "logits":
+        findings = findings._replace(before_squeeze=False)
     cautions = warnings(findings, list(plan.attacks))
     for sentence in cautions:
         print(f"WARNING: {sentence}")
+    if plan.targeted != "none":
+        print("Targeted attacks are no measure of robustness: no verdict on gradient masking.")
 
     def batches(indices: Sequence[int]) -> tf.data.Dataset:
         chosen = test_set.subset(np.searchsorted(test_set.indices, indices))
@@ -62,14 +75,32 @@ def evaluate(plan: plans.Evaluate) -> None:
         quantize=plan.quantize,
         saved=saved,
         findings=findings if plan.verdict and plan.targeted == "none" else None,
+        settings={
+            **dataclasses.asdict(plan.data),
+            **{name: getattr(plan, name) for name in ("signature", "input_name", "output_name")},
+        },
     )
-    evaluation.run(_attacks(plan, subject, findings, threat))
+    evaluation.run(_attacks(plan, subject, findings, threat, test_set))
 
 
-def _attacks(plan: plans.Evaluate, subject: Subject, findings: Findings, threat: Threat) -> dict:
+def _spread(examples: Examples, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Images and labels from all over a set, which may lie there class by class."""
+    places = np.unique(np.linspace(0, len(examples) - 1, count).astype(int))
+    x, label, _ = next(iter(evaluation_dataset(examples.subset(places), count)))
+    return x, label
+
+
+def _attacks(
+    plan: plans.Evaluate,
+    subject: Subject,
+    findings: Findings,
+    threat: Threat,
+    test_set: Examples,
+) -> dict:
     """The attacks by name."""
     if not findings.gradients:
         _refuse_white_box(plan)
+    _refuse_few_classes(plan, findings)
     _refuse_shifts(plan, subject)
     options = {
         "step_size": plan.step_size,
@@ -83,7 +114,7 @@ def _attacks(plan: plans.Evaluate, subject: Subject, findings: Findings, threat:
         # Only where the attacked network itself says who is fooled, and nobody needs the others.
         "judge": not (findings.random or plan.quantize or plan.save_adversarial),
     }
-    source = _source(plan, subject)
+    source = _source(plan, subject, test_set)
     return {name: named(name, threat, source, **options) for name in plan.attacks}
 
 
@@ -93,6 +124,15 @@ def _refuse_white_box(plan: plans.Evaluate) -> None:
         raise InputError(
             f"--model={plan.model} gives no gradients, which {', '.join(impossible)} needs; "
             "expected square, nattack or a transfer."
+        )
+
+
+def _refuse_few_classes(plan: plans.Evaluate, findings: Findings) -> None:
+    few = [n for n in plan.attacks if CLASSES_NEEDED.get(n, 0) > findings.classes]
+    if few:
+        raise InputError(
+            f"{few[0]} needs {CLASSES_NEEDED[few[0]]} classes, and --model={plan.model} has "
+            f"{findings.classes}; expected such as apgd-ce+fab-t+square."
         )
 
 
@@ -120,25 +160,18 @@ def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
     return (plan.attacked_output,)
 
 
-def _source(plan: plans.Evaluate, subject: Subject) -> Callable[[str], Victim]:
+def _source(plan: plans.Evaluate, subject: Subject, test_set: Examples) -> Callable[[str], Victim]:
     """Gives what a transfer is made on: a path's network, or a stand-in for the attacked one."""
 
     def images() -> np.ndarray:
-        train_set = data.load(plan.data, "train").first(SUBSTITUTE_IMAGES)
-        x, _, _ = next(iter(evaluation_dataset(train_set, SUBSTITUTE_IMAGES)))
-        return x.numpy()
+        return _spread(data.load(plan.data, "train"), SUBSTITUTE_IMAGES)[0].numpy()
 
     def source(name: str) -> Victim:
         if name in SURROGATES:
             return surrogate(name, subject.victim, subject.network, images, plan.seed)
         path = data.model_path(name, "--attacks")
         other = load(path, plan.signature, plan.input_name, plan.output_name)
-        if (other.image_shape, other.classes) != (subject.image_shape, subject.classes):
-            raise InputError(
-                f"{name} takes images of {other.image_shape} in {other.classes} classes; a "
-                f"transfer to --model={plan.model} expects {subject.image_shape} in "
-                f"{subject.classes}."
-            )
-        return other.victim
+        check_fit(other, test_set)
+        return stand_in(other)
 
     return source

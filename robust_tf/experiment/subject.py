@@ -55,6 +55,12 @@ def load(
             digest.update(file.read_bytes())
         return Subject(path, model, model.image_shape, model.classes, digest.hexdigest()[:16])
     network = networks.load(path, dtype="float32")
+    shapes = network.input_shape, network.output_shape
+    if [len(shape) if isinstance(shape, tuple) else 0 for shape in shapes] != [4, 2]:
+        raise InputError(
+            f"--model={path} goes from {shapes[0]} to {shapes[1]}; expected one from images "
+            "(batch, height, width, channels) to logits (batch, classes)."
+        )
     tapped = [layer.name for layer in network.layers if layer.name in (BEFORE_SQUEEZE, RESTORED)]
     outputs = network_victim(networks.outputs(network, tapped))
     return Subject(
@@ -65,6 +71,18 @@ def load(
         networks.fingerprint(network),
         network,
     )
+
+
+def stand_in(subject: Subject) -> Victim:
+    """The model as the source of a transfer: what its head squeezes, where it does."""
+
+    def victim(x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = subject.victim(x, seed)
+        return {"logits": outputs.get(BEFORE_SQUEEZE, outputs["logits"])}
+
+    # What a result says of the source, and a stopped evaluation goes on with.
+    victim.__name__ = f"{subject.path} ({subject.weights})"
+    return victim
 
 
 def check_fit(subject: Subject, examples: Examples) -> None:

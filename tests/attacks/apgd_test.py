@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.apgd import APGD, checkpoints
+from robust_tf.attacks.pgd import GRADIENT_SCALE
 from robust_tf.errors import InputError
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
@@ -233,6 +234,21 @@ def test_each_draw_of_a_random_victim_is_another_and_all_are_averaged():
         moved = victim.images[-1].reshape(20, 4) - 0.5
         right[eot] = np.mean(np.sign(moved[:, :2]) == np.sign(TOWARDS_1[:2]))
     assert right[1] < 0.75 and right[64] > 0.93
+
+
+def test_the_averaged_gradient_has_the_variance_it_should():
+    """That of one draw, divided by how many there are."""
+
+    def random_victim(x, seed):
+        noise = draws.per_image(tf.random.stateless_normal, seed, (4,))
+        return {"logits": tf.reduce_sum(tf.reshape(x, (-1, 4)) * noise, axis=1, keepdims=True)}
+
+    x, label = tf.fill((1000, 2, 2, 1), 0.5), tf.zeros(1000, tf.int32)
+    for eot in (1, 20):
+        attack = APGD(Threat("Linf", 0.1), lambda outputs, _: outputs["logits"][:, 0], eot=eot)
+        _, gradient, _ = attack._look(random_victim, x, label, label, seeds(1000))
+        variance = np.var(gradient) / GRADIENT_SCALE**2
+        np.testing.assert_allclose(variance, 1 / eot, rtol=0.1)
 
 
 def test_the_network_is_no_part_of_the_gradient():

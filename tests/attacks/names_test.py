@@ -27,6 +27,7 @@ from robust_tf.attacks import (
     named,
 )
 from robust_tf.attacks.aims import LEAST_LIKELY, RANDOM
+from robust_tf.attacks.nearest import NearestOf
 from robust_tf.losses import Margin, cross_entropy
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
@@ -111,7 +112,11 @@ def test_both_sides_of_a_squeeze_are_attacked():
     assert targeted == PGD(THREAT, steps=5, aim=RANDOM, loss=before)
     # It looks at answers alone.
     assert named("square", THREAT, **both) == Square(THREAT)
-    for name in ("pgd-multitargeted-5", "deepfool", "cw-l2", "fgsm", "apgd-t"):
+    for name in ("deepfool", "cw-l2"):
+        alone = named(name, THREAT, outputs=("before_squeeze",))
+        assert named(name, THREAT, **both) == NearestOf((named(name, THREAT), alone))
+    assert named("pgd-5/10", THREAT, **both).outputs == ("logits", "before_squeeze")
+    for name in ("pgd-multitargeted-5", "fgsm", "apgd-t"):
         alone = named(name, THREAT, outputs=("before_squeeze",))
         assert alone == named(name, THREAT, **both).stages[f"{name}@before_squeeze"]
         assert "before_squeeze" in str(hyperparameters(alone))

@@ -107,14 +107,22 @@ def test_a_bounded_head_is_found_and_attacked_on_both_sides(tmp_path):
     done = _evaluate(tmp_path / "tanh.keras", "--attacks=pgd-5", f"--output={tmp_path}/r.json")
     assert "WARNING: No logit is larger than 1" in done.stdout
     row = json.loads((tmp_path / "r.json").read_text())["attacks"]["pgd-5"]
-    assert row["accuracy"] == row["outputs"]["before_squeeze"] <= row["outputs"]["logits"]
+    assert row["accuracy"] == row["outputs"]["both"] <= row["outputs"]["logits"]
     assert "after pgd-5@before_squeeze" in done.stdout
 
 
-def test_a_sweep_with_restarts_is_refused(folder):
-    flags = ("--attacks=pgd-2/5", "--restarts=2")
-    refused = _evaluate(folder / "one.keras", *flags, status=2)
-    assert "--attacks=pgd-2/5 is one run" in refused.stderr
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--attacks=pgd-2/5", "--restarts=2"), "--attacks=pgd-2/5 is one run"),
+        (("--attacks=pgd-5,pgd-2/5",), "--attacks names pgd-5 twice"),
+        (("--attacks=apgd-t", "--targeted=random"), "--targeted=random means nothing to apgd-t"),
+        (("--attacks=shift-5",), "shift-5 needs a network that restores its images"),
+        (("--attacks=transfer:fgsm@nowhere",), "--attacks names nowhere, which does not exist"),
+    ],
+)
+def test_what_cannot_be_is_refused(flags, sentence, folder):
+    assert sentence in _evaluate(folder / "one.keras", *flags, status=2).stderr
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def test_one_attack_on_two_outputs_says_what_each_found(tmp_path):
     rest = batches(np.where(POINTS == 0.9375, 0.875, POINTS), POINT_LABELS, 4)
     attacks = {"fgsm": Ensemble(THREAT, stages)}
     row = evaluated(POINT_VICTIM, rest, 6, attacks, tmp_path / "r.json")["attacks"]["fgsm"]
-    assert row["outputs"] == {"logits": 4 / 6, "before_squeeze": 3 / 6}
+    assert row["outputs"] == {"logits": 4 / 6, "both": 3 / 6}
 
 
 def test_a_sweep_has_a_row_for_each_of_its_numbers(tmp_path):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from robust_tf.attacks import PGD, Square
 from robust_tf.errors import InputError
+from robust_tf.evaluation.sanity import check
 from robust_tf.evaluation.saved_model import saved_model_victim
 from robust_tf.threat import Threat
 from tests.linear import linear_network, random_images, seeds
@@ -57,6 +58,10 @@ def module_export(tmp_path_factory) -> str:
     return _saved(path, lambda m, x: {"scores": m.logits(x)}, IMAGES)
 
 
+def _gradients(victim) -> bool:
+    return check(victim, X, np.zeros(len(X), np.int64), seed=0).gradients
+
+
 def _attack(attack, victim) -> np.ndarray:
     label = np.argmax(NETWORK(X), axis=1)
     graph = tf.function(lambda *batch: attack(victim, *batch), autograph=False)
@@ -66,7 +71,7 @@ def _attack(attack, victim) -> np.ndarray:
 @pytest.mark.parametrize("made", ["keras_export", "module_export"])
 def test_its_logits_are_its_originals(made, request):
     victim = saved_model_victim(request.getfixturevalue(made))
-    assert (victim.image_shape, victim.classes, victim.has_gradients) == ((2, 2, 1), 3, True)
+    assert (victim.image_shape, victim.classes, _gradients(victim)) == ((2, 2, 1), 3, True)
     logits = victim(tf.constant(X), seeds(6))["logits"]
     np.testing.assert_allclose(logits, NETWORK(X), atol=1e-6)
     # Its gradients lead where its original's do.
@@ -92,7 +97,7 @@ def test_signature_and_output_by_name(keras_export):
 )
 def test_without_gradients_square_works_all_the_same(scores, tmp_path):
     victim = saved_model_victim(_saved(tmp_path / "m", scores, IMAGES))
-    assert not victim.has_gradients and victim.classes == 3
+    assert not _gradients(victim) and victim.classes == 3
     logits = victim(tf.constant(X), seeds(6))["logits"]
     assert logits.dtype == tf.float32
     np.testing.assert_allclose(logits, scores(_Linear(), X), atol=1e-6)
@@ -110,7 +115,7 @@ def test_an_op_that_has_no_gradient_is_no_error(tmp_path):
         tape.watch(x)
         tape.gradient(stretched(_Linear(), x), x)
     victim = saved_model_victim(_saved(tmp_path / "m", stretched, IMAGES))
-    assert not victim.has_gradients
+    assert not _gradients(victim)
     mean = X.mean(axis=(1, 2), keepdims=True)
     expected = NETWORK(mean + 2 * (X - mean))
     np.testing.assert_allclose(victim(X, None)["logits"], expected, atol=1e-5)
@@ -128,7 +133,7 @@ def test_open_sizes_other_floats_and_flags(tmp_path):
         tf.TensorSpec((), tf.bool, name="training"),
     )
     victim = saved_model_victim(path, input_name="images")
-    assert (victim.image_shape, victim.classes, victim.has_gradients) == ((None, None, 3), 2, True)
+    assert (victim.image_shape, victim.classes) == ((None, None, 3), 2)
     grey = np.full((2, 5, 7, 3), 0.5, np.float32)
     np.testing.assert_array_equal(victim(grey, None)["logits"], [[0.5, 1.0]] * 2)
 
@@ -155,6 +160,18 @@ def test_an_unknown_name_is_told_what_there_is(keras_export):
 def test_of_several_outputs_logits_are_meant(keras_export):
     logits = saved_model_victim(keras_export, "both")(X, None)["logits"]
     np.testing.assert_allclose(logits, NETWORK(X), atol=1e-5)
+
+
+def test_what_is_squeezed_comes_with_the_logits(tmp_path):
+    def squeezed(m, x):
+        z = m.logits(x)
+        return {"logits": tf.tanh(z), "before_squeeze": z}
+
+    victim = saved_model_victim(_saved(tmp_path / "m", squeezed, IMAGES))
+    outputs = victim(X, None)
+    np.testing.assert_allclose(outputs["logits"], np.tanh(outputs["before_squeeze"]), atol=1e-6)
+    findings = check(victim, X, np.zeros(len(X), np.int64), seed=0)
+    assert findings.bounded and findings.before_squeeze
 
 
 def test_several_inputs_need_a_name_and_may_be_flags_only(tmp_path):

@@ -51,7 +51,7 @@ def test_a_reload_gives_the_same_accuracy(tmp_path):
 def test_grey_images_stay_grey(tmp_path):
     saved = Saved(tmp_path, "mnist", {7: 3})
     saved.add("fgsm", np.array([7]), np.full((1, 28, 28, 1), 51 / 255, np.float32))
-    arrays = np.load(saved.finish("fgsm"))
+    arrays = np.load(saved.finish("fgsm", [7]))
     assert arrays["x_test"].shape == (1, 28, 28) and np.all(arrays["x_test"] == 51)
     assert arrays["y_test"].tolist() == [3]
 

@@ -197,10 +197,9 @@ def test_one_run_has_no_restarts():
 )
 def test_before_the_squeeze(before, after, suspicious):
     rows = _rows(QUIET)
-    rows["pgd-20"]["outputs"] = {"logits": after, "before_squeeze": before}
-    rows["fgsm"]["outputs"] = {"logits": 0.7}
+    rows["pgd-20"]["outputs"] = {"logits": after, "both": before}
     line = _line(rows, "before the squeeze against after")
-    assert line.value == f"pgd-20 {before:.1%}, {after:.1%}"
+    assert line.value == f"pgd-20 {before:.1%} on both, {after:.1%} after it"
     assert line.suspicious == suspicious
 
 
