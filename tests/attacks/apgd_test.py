@@ -239,6 +239,7 @@ def test_each_draw_of_a_random_victim_is_another_and_all_are_averaged():
 def test_the_averaged_gradient_has_the_variance_it_should():
     """That of one draw, divided by how many there are."""
 
+    @tf.function(autograph=False)
     def random_victim(x, seed):
         noise = draws.per_image(tf.random.stateless_normal, seed, (4,))
         return {"logits": tf.reduce_sum(tf.reshape(x, (-1, 4)) * noise, axis=1, keepdims=True)}
