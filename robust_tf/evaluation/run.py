@@ -160,15 +160,24 @@ class Evaluation:
           standing: indices of the images that are attacked.
           row: which row of the result it is a stage of, where that has another name.
         """
-        first = next(iter(attacks))
-        done = set(self.state.of(first)["index"])
+        done = set(self.state.of(next(iter(attacks)))["index"])
         rest = [index for index in standing if index not in done]
-        if not rest:
-            return
-        line, data = progress.Line(), self.batches(rest)
+        line = progress.Line()
+        if rest:
+            self._rest(attacks, together, rest, row, line)
+        for key in attacks if standing else ():
+            outcome = self.state.of(key)
+            line.keep(f"{self._so_far(key, len(standing))}  {outcome['seconds']:.1f} s")
+
+    def _rest(
+        self, attacks: dict, together, rest: Sequence[int], row: str, line: progress.Line
+    ) -> None:
+        """Attacks these images, showing how far it is."""
+        data, first = self.batches(rest), next(iter(attacks))
         options = {"seed": self.seed, "quantize": self.quantize, "signature": data.element_spec}
         judged = judge(attacks, together, self.victim, self.threat, **options)
         begun = time.monotonic()
+        before = len(self.state.of(first)["index"])
         for x, label, index in data:
             started = time.monotonic()
             found = judged(x, label, index)
@@ -179,13 +188,17 @@ class Evaluation:
             self.state.add(outcomes, time.monotonic() - started)
             self.state.save()
             if line.due():
-                made = len(self.state.of(first)["index"])
-                left = (time.monotonic() - begun) / (made - len(done)) * (len(standing) - made)
-                text = _so_far(first, self.state.of(first), standing)
+                made = len(self.state.of(first)["index"]) - before
+                left = (time.monotonic() - begun) / made * (len(rest) - made)
+                text = self._so_far(first, before + len(rest))
                 line.show(f"{text}  {progress.duration(left)} left")
-        for key in attacks:
-            outcome = self.state.of(key)
-            line.keep(f"{_so_far(key, outcome, standing)}  {outcome['seconds']:.1f} s")
+
+    def _so_far(self, key: str, count: int) -> str:
+        outcome = self.state.of(key)
+        made, right = len(outcome["index"]), sum(outcome["right"])
+        if key == "clean":
+            return f"clean  {made}/{count} images, {right} right"
+        return f"{key}  {made}/{count} images, {made - right} successfully perturbed"
 
 
 def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:
@@ -201,11 +214,3 @@ def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:
 def _rows(name: str, attack: Attack | Sweep) -> dict[str, Attack]:
     """What gets a row of its own in the result."""
     return attack.attacks if isinstance(attack, Sweep) else {name: attack}
-
-
-def _so_far(key: str, outcome: dict, standing: Sequence[int]) -> str:
-    made = len(outcome["index"])
-    fooled = made - sum(outcome["right"])
-    if key == "clean":
-        return f"clean  {made}/{len(standing)} images, {made - fooled} right"
-    return f"{key}  {made}/{len(standing)} images, {fooled} successfully perturbed"
