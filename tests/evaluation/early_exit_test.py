@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from robust_tf import networks
-from robust_tf.attacks import PGD, named
+from robust_tf.attacks import PGD, Transfer, named
 from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.data.sources import load
 from robust_tf.errors import InputError
@@ -72,7 +72,7 @@ def test_early_exit_finds_no_less_where_the_victim_judges_and_less_where_another
     # An image that just fools the source has hardly moved towards fooling another network.
     assert transferred["every"] < transferred["leaving"] - 0.2
     with pytest.raises(InputError, match="Transfer needs an attack that runs every step"):
-        named("transfer:autoattack@twin", THREAT, {"twin": source}.get)
+        Transfer(leaving, source)
 
 
 def test_an_attack_before_the_squeeze_finds_what_a_tanh_head_hides(tmp_path):
