@@ -8,8 +8,9 @@ each update.
 
 Batch norm has one set of statistics for both passes. In training each pass is normalized by its own
 batch; the moving averages see noisy and restored images in turn, so that inference normalizes both
-passes by their mixture. A batch of phase one moves those of the front, which are also the back's,
-and no others.
+passes by their mixture. On MNIST at 32 pixels that costs 3.6 points (92.6 % of clean images, 96.2 %
+by the batch's statistics), 1.1 after training on attacked images (results/README.md). A batch of
+phase one moves those of the front, which are also the back's, and no others.
 
 The public T = 3 is more than images in [0, 1] can be apart: its first phase never acts. A new
 network restores a grey, with l2 from 0.08 (CIFAR-10) to 0.3 (MNIST); SVHN's flat images may want a
