@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from robust_tf.attacks import named  # noqa: E402
+from robust_tf.evaluation.cores import single_threaded_ops  # noqa: E402
 from robust_tf.evaluation.run import Evaluation  # noqa: E402
 from robust_tf.threat import Threat  # noqa: E402
 from robust_tf.victim import network_victim  # noqa: E402
@@ -34,6 +35,7 @@ def main() -> None:
     """Evaluates, and writes what came out."""
     if not golden.SHARED.exists():
         sys.exit(golden.MISSING)
+    single_threaded_ops()
     reference, (x, label) = golden.reference(), golden.images()
     victim, rows, found = network_victim(golden.network()), [], {}
     for threat, names in ATTACKS.items():

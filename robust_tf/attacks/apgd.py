@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import likeliest_wrong
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.attacks.pgd import GRADIENT_SCALE
 from robust_tf.errors import InputError, refuse_below
@@ -71,17 +72,13 @@ class _Images(NamedTuple):
     f_checked: tf.Tensor  # f_max at the last checkpoint
 
 
-def _column(per_image: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(per_image, (-1, 1, 1, 1))
-
-
 def _merge(found: _Found, images: _Images) -> _Found:
     """What was found before, or what these images have where that is worse."""
     before = tf.nest.map_structure(lambda t: tf.gather(t, images.place), found)
     worse = images.fooled | (images.f_max > before.f)
     now = _Found(
-        tf.where(_column(worse), images.x_max, before.x),
-        tf.where(worse, images.f_max, before.f),
+        choose(worse, images.x_max, before.x),
+        choose(worse, images.f_max, before.f),
         images.fooled,
     )
     return written(found, images.place, now)
@@ -205,15 +202,14 @@ class APGD:
         seeds = draws.fold(images.seeds, 2 + k)
         f, gradient, fooled = self._look(victim, x_next, images.label, images.goal, seeds)
         worse = ~images.fooled & (fooled | (f > images.f_max))
-        pick = _column(worse)
         return images._replace(
             x_k=x_next,
             x_before=x_k,
             f=f,
             gradient=gradient,
-            x_max=tf.where(pick, x_next, images.x_max),
-            f_max=tf.where(worse, f, images.f_max),
-            gradient_max=tf.where(pick, gradient, images.gradient_max),
+            x_max=choose(worse, x_next, images.x_max),
+            f_max=choose(worse, f, images.f_max),
+            gradient_max=choose(worse, gradient, images.gradient_max),
             fooled=images.fooled | fooled,
             rises=images.rises + tf.cast(f > images.f, tf.int32),
         )
@@ -225,13 +221,12 @@ class APGD:
         condition_1 = tf.cast(images.rises, tf.float32) <= self.rho * tf.cast(period, tf.float32)
         condition_2 = ~images.halved & (images.f_max <= images.f_checked)
         halve = condition_1 | condition_2
-        pick = _column(halve)
         return images._replace(
             # x_before stays: the momentum then leads from it to the maximum.
-            x_k=tf.where(pick, images.x_max, images.x_k),
-            f=tf.where(halve, images.f_max, images.f),
-            gradient=tf.where(pick, images.gradient_max, images.gradient),
-            eta=tf.where(pick, images.eta / 2, images.eta),
+            x_k=choose(halve, images.x_max, images.x_k),
+            f=choose(halve, images.f_max, images.f),
+            gradient=choose(halve, images.gradient_max, images.gradient),
+            eta=choose(halve, images.eta / 2, images.eta),
             rises=tf.zeros_like(images.rises),
             halved=halve,
             f_checked=images.f_max,

@@ -13,6 +13,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from robust_tf import draws
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.fab import Nearest
 from robust_tf.attacks.jacobian import nearest_boundary
 from robust_tf.errors import refuse_below
@@ -66,7 +67,7 @@ class DeepFool:
             now = draws.fold(seeds, 1 + i)
             others, standing = ranked[:, 1:], tf.math.is_inf(found.distance)
             moved = self._towards(victim, x_i, label, others, draws.fold(now, 0))
-            x_i = tf.where(tf.reshape(standing, (-1, 1, 1, 1)), moved, x_i)
+            x_i = choose(standing, moved, x_i)
             # "the final perturbation vector r is multiplied by a constant 1 + eta". Whether it is
             # the final one is asked of the product: the iterate itself is on the boundary, where
             # rounding decides on which side it is.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from robust_tf import draws
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.fab_projections import onto_hyperplane
 from robust_tf.attacks.jacobian import nearest_boundary
 from robust_tf.attacks.leaving import only, written
@@ -54,7 +55,7 @@ class Nearest(NamedTuple):
         distance = threat.distance(x_adv, x)
         nearer = fooled & (distance < self.distance)
         return Nearest(
-            tf.where(tf.reshape(nearer, (-1, 1, 1, 1)), x_adv, self.x_adv),
+            choose(nearer, x_adv, self.x_adv),
             tf.where(nearer, distance, self.distance),
         )
 
@@ -96,8 +97,7 @@ class FAB:
     ) -> tf.Tensor:
         """The nearest adversarial images where they are within epsilon, elsewhere the images."""
         found = self.nearest(victim, x, label, seeds)
-        within = tf.reshape(found.distance <= self.threat.epsilon, (-1, 1, 1, 1))
-        return tf.where(within, found.x_adv, x)
+        return choose(found.distance <= self.threat.epsilon, found.x_adv, x)
 
     def nearest(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> Nearest:
         """The nearest adversarial images at whatever distance, and that distance.
@@ -172,7 +172,7 @@ class FAB:
             found = found.or_nearer(self.threat, x, x_i, fooled)
             # The backward step: x_i = (1 - beta) x + beta x_i.
             x_back = x + self.beta * (x_i - x)
-            return i + 1, tf.where(tf.reshape(fooled, (-1, 1, 1, 1)), x_back, x_i), found
+            return i + 1, choose(fooled, x_back, x_i), found
 
         _, x_i, found = tf.while_loop(
             lambda i, *_: i < end, step, (i, x_i, found), parallel_iterations=1
@@ -183,13 +183,11 @@ class FAB:
         """The biased step: over the hyperplane f + <w, y - x_i> = 0, from x_i and from x."""
         shape = tf.shape(x)
         x_i, x, w = (tf.reshape(t, (shape[0], -1)) for t in (x_i, x, w))
-        gap = tf.concat([-f, tf.reduce_sum(w * (x_i - x), axis=1) - f], axis=0)
-        d = onto_hyperplane(
-            self.threat, tf.concat([x_i, x], axis=0), tf.concat([w, w], axis=0), gap
-        )
+        gap = tf.stack([-f, tf.reduce_sum(w * (x_i - x), axis=1) - f])
+        d = onto_hyperplane(self.threat, tf.stack([x_i, x]), w, gap)
         order = float("inf") if self.threat.norm == "Linf" else 2
-        length = tf.norm(d, ord=order, axis=1, keepdims=True)
-        (d_i, d_0), (length_i, length_0) = tf.split(d, 2), tf.split(length, 2)
+        length = tf.norm(d, ord=order, axis=-1, keepdims=True)
+        (d_i, d_0), (length_i, length_0) = tf.unstack(d), tf.unstack(length)
         # a = min(|d_i| / (|d_i| + |d_0|), alpha_max)
         a = tf.math.divide_no_nan(length_i, length_i + length_0)
         a = tf.minimum(a, self.alpha_max)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from robust_tf.attacks.choosing import choose
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
@@ -63,7 +64,7 @@ def nearest_boundary(
         following = boundary(k)
         nearer = following.distance < nearest.distance
         return k + 1, tf.nest.map_structure(
-            lambda new, old: tf.where(_as_wide(nearer, new), new, old), following, nearest
+            lambda new, old: choose(nearer, new, old), following, nearest
         )
 
     count, first = classes.shape[1], boundary(0)
@@ -76,7 +77,3 @@ def nearest_boundary(
         maximum_iterations=count - 1,
         parallel_iterations=1,
     )[1]
-
-
-def _as_wide(per_image: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(per_image, (-1, *[1] * (t.shape.rank - 1)))

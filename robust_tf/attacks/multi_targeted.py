@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim, likeliest_wrong
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.leaving import only, written
 from robust_tf.attacks.pgd import PGD
 from robust_tf.errors import InputError, refuse_below
@@ -103,5 +104,5 @@ class MultiTargeted:
 
 def _worse(now: _Worst, before: _Worst) -> _Worst:
     worse = now.margin > before.margin
-    x_adv = tf.where(tf.reshape(worse, (-1, 1, 1, 1)), now.x_adv, before.x_adv)
+    x_adv = choose(worse, now.x_adv, before.x_adv)
     return _Worst(x_adv, tf.where(worse, now.margin, before.margin))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from robust_tf import draws, losses
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.leaving import any_number, leave, written
 from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
@@ -140,7 +141,7 @@ class NAttack:
         if self.judge:
             better |= fooled
         running = running._replace(
-            x_max=tf.where(tf.reshape(better, (-1, 1, 1, 1)), mean, running.x_max),
+            x_max=choose(better, mean, running.x_max),
             loss_max=tf.where(better, loss, running.loss_max),
         )
         return leave(running, fooled, found, _record) if self.judge else (running, found)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from robust_tf.attacks.carlini_wagner import CarliniWagner
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.deepfool import DeepFool
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -36,7 +37,6 @@ class NearestOf:
         nearest, *others = (attack.nearest(victim, x, label, seeds) for attack in self.attacks)
         x_adv, distance = nearest
         for other in others:
-            nearer = tf.reshape(other.distance < distance, (-1, 1, 1, 1))
-            x_adv = tf.where(nearer, other.x_adv, x_adv)
+            x_adv = choose(other.distance < distance, other.x_adv, x_adv)
             distance = tf.minimum(distance, other.distance)
         return x_adv

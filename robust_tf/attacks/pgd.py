@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.errors import refuse_below, unknown
 from robust_tf.threat import STARTS, Threat
@@ -211,7 +212,7 @@ def _worse(now: _Worst, before: _Worst) -> _Worst:
     worse = (now.fooled > before.fooled) | (
         (now.fooled == before.fooled) & (now.loss > before.loss)
     )
-    x_adv = tf.where(tf.reshape(worse, (-1, 1, 1, 1)), now.x_adv, before.x_adv)
+    x_adv = choose(worse, now.x_adv, before.x_adv)
     return _Worst(
         x_adv, tf.where(worse, now.fooled, before.fooled), tf.where(worse, now.loss, before.loss)
     )

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws, losses
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.leaving import any_number, leave, written
 from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
@@ -32,6 +33,7 @@ class _Running(NamedTuple):
 
     place: tf.Tensor  # its row in the batch
     x: tf.Tensor
+    ends: tuple[tf.Tensor, ...]  # the least and the greatest pixels of the ball, in Linf
     label: tf.Tensor
     seeds: tf.Tensor
     x_hat: tf.Tensor
@@ -70,12 +72,12 @@ class Square:
         """The adversarial images."""
         x = tf.convert_to_tensor(x)
         moves = {"Linf": _Squares, "L2": _Windows}[self.threat.norm](self, tuple(x.shape[1:]))
-        running = _everybody(x, tf.convert_to_tensor(label), seeds)
+        running = _everybody(x, moves.ends(x), tf.convert_to_tensor(label), seeds)
 
         # Algorithm 1, the start being query 0.
         def query(q, running, found):
             stream = draws.fold(running.seeds, 2 * q)
-            candidate = moves.candidate(q - 1, running.x_hat, running.x, stream)
+            candidate = moves.candidate(q - 1, running, stream)
             return q + 1, *self._query(victim, q, running, candidate, found)
 
         start = moves.start(x, draws.fold(seeds, 0))
@@ -100,7 +102,7 @@ class Square:
         if self.judge:
             better |= fooled
         running = running._replace(
-            x_hat=_choose(better, candidate, running.x_hat),
+            x_hat=choose(better, candidate, running.x_hat),
             loss=tf.where(better, loss, running.loss),
             fooled=fooled,
         )
@@ -121,18 +123,11 @@ class Square:
         return sides
 
 
-def _everybody(x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> _Running:
+def _everybody(x: tf.Tensor, ends: tuple, label: tf.Tensor, seeds: tf.Tensor) -> _Running:
     """All images, before their first query."""
     count = tf.shape(x)[0]
     never, loss = tf.fill((count,), False), tf.fill((count,), -float("inf"))
-    return _Running(tf.range(count), x, label, seeds, x, loss, never)
-
-
-def _choose(condition: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Whole images; flat, since broadcasting over four dimensions takes seven times as long."""
-    pixels = images.shape[1:].num_elements()
-    flat = [tf.reshape(t, (-1, pixels)) for t in (images, others)]
-    return tf.reshape(tf.where(condition[:, None], *flat), (-1, *images.shape[1:]))
+    return _Running(tf.range(count), x, ends, label, seeds, x, loss, never)
 
 
 def _record(found: tf.Tensor, running: _Running) -> tf.Tensor:
@@ -145,24 +140,29 @@ class _Squares:
     def __init__(self, attack: Square, shape: tuple[int, int, int]):
         self.threat, self.shape = attack.threat, shape
         self.sides = tf.constant(attack.sides(*shape[:2]), tf.int32)
+        # So that an end of the ball is met whatever was there.
+        self.far = 2 * self.threat.epsilon
 
     def start(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         stripes = _signs(draws.uniform(seeds, (1, *self.shape[1:])))
         return self.threat.project(x + self.threat.epsilon * stripes, x)
 
-    def candidate(self, i: tf.Tensor, x_hat: tf.Tensor, x: tf.Tensor, seeds: tf.Tensor):
+    def ends(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tuple(self.threat.project(x + far, x) for far in (-self.far, self.far))
+
+    def candidate(self, i: tf.Tensor, running: _Running, seeds: tf.Tensor) -> tf.Tensor:
         h, w, c = self.shape
         side = self.sides[i]
         u = draws.uniform(seeds, (2 + c,))
         in_rows = _in_window(_offsets(u[:, 0], h, side), side)
         in_columns = _in_window(_offsets(u[:, 1], w, side), side)
         rho = _signs(u[:, 2:])
-        # 2 epsilon, so that the ball's projection gives +-epsilon whatever was there.
-        row = 2 * self.threat.epsilon * in_columns[:, :, None] * rho[:, None, :]
+        row = self.far * in_columns[:, :, None] * rho[:, None, :]
         # Broadcast along whole rows: along the three channels it takes seven times as long.
         delta = in_rows[:, :, None] * tf.reshape(row, (-1, 1, w * c))
-        delta = tf.reshape(delta, (-1, h, w, c))
-        return self.threat.project(x_hat + delta, x)
+        lowest, highest = running.ends
+        candidate = running.x_hat + tf.reshape(delta, (-1, h, w, c))
+        return tf.minimum(tf.maximum(candidate, lowest), highest)
 
 
 class _Windows:
@@ -199,9 +199,13 @@ class _Windows:
         grid = tf.image.pad_to_bounding_box(grid, top, left, h, w)
         return self.threat.project(x + self.threat.epsilon * self.threat.steepest(grid), x)
 
-    def candidate(self, i: tf.Tensor, x_hat: tf.Tensor, x: tf.Tensor, seeds: tf.Tensor):
+    def ends(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        del x  # A ball of L2 has none.
+        return ()
+
+    def candidate(self, i: tf.Tensor, running: _Running, seeds: tf.Tensor) -> tf.Tensor:
         h, w, c = self.shape
-        side = self.sides[i]
+        x, side = running.x, self.sides[i]
         u = draws.uniform(seeds, (5 + c,))
         r1, s1 = _offsets(u[:, 0], h, side), _offsets(u[:, 1], w, side)
         r2, s2 = _offsets(u[:, 2], h, side), _offsets(u[:, 3], w, side)
@@ -210,7 +214,7 @@ class _Windows:
         in_either = tf.maximum(in_1, in_2)
         rho = _signs(u[:, 5:, None, None])
         # Channels first: a window's sums then run along the memory.
-        nu = tf.transpose(x_hat - x, (0, 3, 1, 2))
+        nu = tf.transpose(running.x_hat - x, (0, 3, 1, 2))
         # nu_temp = rho eta* + nu_W1,i / |nu_W1,i|
         nu_temp = rho * self._placed(i, r1, s1, u[:, 4] < 0.5) + _unit(nu * in_1)
         # eps_avail,i = sqrt(|nu_(W1 u W2),i|^2 + (eps^2 - |nu|^2) / c)

@@ -10,6 +10,7 @@ import itertools
 import tensorflow as tf
 
 from robust_tf import losses
+from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.pgd import PGD
 from robust_tf.errors import InputError
 from robust_tf.threat import Threat
@@ -47,8 +48,8 @@ class Sweep:
         first, *others = (self._on(output, victim, x, label, seeds) for output in self.outputs)
         for other in others:
             for name, x_adv in first.items():
-                stands = tf.reshape(right(victim(x_adv, seeds), label), (-1, 1, 1, 1))
-                first[name] = tf.where(stands, other[name], x_adv)
+                stands = right(victim(x_adv, seeds), label)
+                first[name] = choose(stands, other[name], x_adv)
         return first
 
     def _on(self, output: str, victim: Victim, x, label, seeds) -> dict[str, tf.Tensor]:

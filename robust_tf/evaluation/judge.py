@@ -9,6 +9,8 @@ import tensorflow as tf
 from robust_tf import draws
 from robust_tf.attacks import Attack, Sweep
 from robust_tf.attacks.aims import UNTARGETED, Aim
+from robust_tf.attacks.choosing import choose
+from robust_tf.evaluation.cores import on_all_cores
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim, right
 
@@ -23,6 +25,17 @@ class Judged(NamedTuple):
     right: np.ndarray  # under the threat model
     hit: np.ndarray  # the class aimed at or, untargeted, another than the label
     distance: np.ndarray  # in the norm that the attack minimises
+
+
+class _Look(NamedTuple):
+    """What the graph sees of each image."""
+
+    x_adv: np.ndarray
+    right: np.ndarray
+    hit: np.ndarray
+    own: np.ndarray  # distance in the norm that the attack minimises
+    distance: np.ndarray  # in the threat model's
+    beyond: np.ndarray  # how far the worst pixel is out of range
 
 
 def aim_of(attack: Attack | Sweep) -> Aim:
@@ -63,42 +76,57 @@ def judge(
         seeds = draws.image_seeds(seed, 0, index)
         made = together(victim, x, label, seeds)
         made = made if isinstance(made, dict) else dict.fromkeys(attacks, made)
-        return {name: judged(attacks[name], x_adv, x, label, seeds) for name, x_adv in made.items()}
-
-    def judged(attack, x_adv, x, label, seeds):
         if quantize:
-            if unbounded(attack):
-                # What is too far away counts as not found, and is not to be drawn nearer.
-                far = threat.distance(x_adv, x) > threat.epsilon * (1 + ROUNDING) + ROUNDING
-                x_adv = tf.where(tf.reshape(far, (-1, 1, 1, 1)), x, x_adv)
-            x_adv = threat.quantized(x_adv, x)
-        # The judge's own draws: an attack has not seen them.
-        outputs = victim(x_adv, draws.fold(seeds, -1))
-        is_right = right(outputs, label)
-        hit = ~is_right
-        if aim_of(attack).targeted:
-            hit = right(outputs, attack.goal(victim, x, label, seeds))
-        beyond = tf.reduce_max(tf.maximum(threat.low - x_adv, x_adv - threat.high), axis=(1, 2, 3))
-        distance, own = threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
-        return x_adv, is_right, hit, own, distance, beyond
+            made = {
+                name: _quantized(attacks[name], threat, x_adv, x) for name, x_adv in made.items()
+            }
+        return {
+            name: _looked_at(attacks[name], victim, threat, x_adv, x, label, seeds)
+            for name, x_adv in made.items()
+        }
 
     # Traced at once: TensorFlow warns of functions that are traced in a loop, which attacks are.
     graph = tf.function(step, input_signature=signature, autograph=False).get_concrete_function()
+    everywhere = on_all_cores(graph)
 
     def run(x, label, index) -> dict[str, Judged]:
-        found = {}
-        for name, values in graph(x, label, index).items():
-            x_adv, is_right, hit, own, distance, beyond = (value.numpy() for value in values)
-            inside = distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
-            if unbounded(attacks[name]):
-                # Too far away is as good as not fooled; NaN is neither, and is refused below.
-                is_right = is_right | (distance > threat.epsilon * (1 + ROUNDING) + ROUNDING)
-                inside = np.isfinite(distance)
-            _check(name, threat, distance, inside, beyond)
-            found[name] = Judged(x_adv, is_right, hit, own)
-        return found
+        looks = everywhere(x, label, index).items()
+        return {name: _judged(name, attacks[name], threat, seen) for name, seen in looks}
 
     return run
+
+
+def _quantized(attack: Attack, threat: Threat, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    if unbounded(attack):
+        # What is too far away counts as not found, and is not to be drawn nearer.
+        x_adv = choose(_too_far(threat.distance(x_adv, x), threat), x, x_adv)
+    return threat.quantized(x_adv, x)
+
+
+def _too_far(distance, threat: Threat):
+    return distance > threat.epsilon * (1 + ROUNDING) + ROUNDING
+
+
+def _looked_at(attack: Attack, victim: Victim, threat: Threat, x_adv, x, label, seeds) -> _Look:
+    # The judge's own draws: an attack has not seen them.
+    outputs = victim(x_adv, draws.fold(seeds, -1))
+    is_right = right(outputs, label)
+    hit = ~is_right
+    if aim_of(attack).targeted:
+        hit = right(outputs, attack.goal(victim, x, label, seeds))
+    beyond = tf.reduce_max(tf.maximum(threat.low - x_adv, x_adv - threat.high), axis=(1, 2, 3))
+    distance, own = threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
+    return _Look(x_adv, is_right, hit, own, distance, beyond)
+
+
+def _judged(name: str, attack: Attack, threat: Threat, look: _Look) -> Judged:
+    is_right, inside = look.right, look.distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
+    if unbounded(attack):
+        # Too far away is as good as not fooled; NaN is neither, and is refused below.
+        is_right = is_right | _too_far(look.distance, threat)
+        inside = np.isfinite(look.distance)
+    _check(name, threat, look.distance, inside, look.beyond)
+    return Judged(look.x_adv, is_right, look.hit, look.own)
 
 
 def _check(name: str, threat: Threat, distance, inside, beyond) -> None:

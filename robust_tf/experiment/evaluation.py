@@ -13,6 +13,7 @@ from robust_tf.data.examples import Examples
 from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
 from robust_tf.evaluation.cautions import CLASSES_NEEDED, warnings
+from robust_tf.evaluation.cores import single_threaded_ops
 from robust_tf.evaluation.run import Evaluation
 from robust_tf.evaluation.sanity import Findings, check
 from robust_tf.evaluation.saving import Saved
@@ -37,6 +38,7 @@ SUBSTITUTE_IMAGES = 1000
 
 def evaluate(plan: plans.Evaluate) -> None:
     """Evaluates as planned."""
+    single_threaded_ops()
     test_set = data.load(plan.data, "test")
     subject = load(plan.model, plan.signature, plan.input_name, plan.output_name)
     check_fit(subject, test_set)
