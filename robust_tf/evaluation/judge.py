@@ -25,6 +25,8 @@ class Judged(NamedTuple):
     right: np.ndarray  # under the threat model
     hit: np.ndarray  # the class aimed at or, untargeted, another than the label
     distance: np.ndarray  # in the norm that the attack minimises
+    least: np.ndarray  # of its pixels
+    greatest: np.ndarray
 
 
 class _Look(NamedTuple):
@@ -35,7 +37,8 @@ class _Look(NamedTuple):
     hit: np.ndarray
     own: np.ndarray  # distance in the norm that the attack minimises
     distance: np.ndarray  # in the threat model's
-    beyond: np.ndarray  # how far the worst pixel is out of range
+    least: np.ndarray
+    greatest: np.ndarray
 
 
 def aim_of(attack: Attack | Sweep) -> Aim:
@@ -114,9 +117,9 @@ def _looked_at(attack: Attack, victim: Victim, threat: Threat, x_adv, x, label, 
     hit = ~is_right
     if aim_of(attack).targeted:
         hit = right(outputs, attack.goal(victim, x, label, seeds))
-    beyond = tf.reduce_max(tf.maximum(threat.low - x_adv, x_adv - threat.high), axis=(1, 2, 3))
+    least, greatest = (reduce(x_adv, (1, 2, 3)) for reduce in (tf.reduce_min, tf.reduce_max))
     distance, own = threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
-    return _Look(x_adv, is_right, hit, own, distance, beyond)
+    return _Look(x_adv, is_right, hit, own, distance, least, greatest)
 
 
 def _judged(name: str, attack: Attack, threat: Threat, look: _Look) -> Judged:
@@ -125,8 +128,9 @@ def _judged(name: str, attack: Attack, threat: Threat, look: _Look) -> Judged:
         # Too far away is as good as not fooled; NaN is neither, and is refused below.
         is_right = is_right | _too_far(look.distance, threat)
         inside = np.isfinite(look.distance)
-    _check(name, threat, look.distance, inside, look.beyond)
-    return Judged(look.x_adv, is_right, look.hit, look.own)
+    beyond = np.maximum(threat.low - look.least, look.greatest - threat.high)
+    _check(name, threat, look.distance, inside, beyond)
+    return Judged(look.x_adv, is_right, look.hit, look.own, look.least, look.greatest)
 
 
 def _check(name: str, threat: Threat, distance, inside, beyond) -> None:

@@ -3,11 +3,14 @@
 import json
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from robust_tf import files
 
 SAVE_EVERY_SECONDS = 20.0
+# What is kept of each image: fields of what the judge found.
+OUTCOME = ("right", "hit", "distance", "least", "greatest")
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
@@ -36,8 +39,8 @@ class State:
 
     def of(self, stage: str) -> dict:
         """A stage's outcomes so far, an entry an image, and the seconds it took."""
-        nothing = {"index": [], "right": [], "hit": [], "distance": [], "seconds": 0.0}
-        return self.stages.setdefault(stage, nothing)
+        nothing = {name: [] for name in ("index", *OUTCOME)}
+        return self.stages.setdefault(stage, {**nothing, "seconds": 0.0})
 
     def add(self, found: dict[str, dict[str, list]], seconds: float) -> None:
         """A batch's outcomes, by stage: of all of them or, if interrupted, of none."""
@@ -53,6 +56,19 @@ class State:
         outcome = self.of(stage)
         return [i for i, right in zip(outcome["index"], outcome["right"], strict=True) if right]
 
+    def extremes(self, stages: Sequence[str]) -> tuple[float, float, float]:
+        """The largest distance, the least and the greatest pixel of what stages have made.
+
+        Of each image what fooled, or what the first of the stages has of it.
+        """
+        first = self.of(stages[0])
+        last = {i: place for i, *place in zip(first["index"], *_reach(first), strict=True)}
+        for outcome in map(self.of, stages[1:]):
+            rows = zip(outcome["index"], outcome["right"], *_reach(outcome), strict=True)
+            last.update({i: place for i, right, *place in rows if not right})
+        distance, least, greatest = zip(*last.values(), strict=True)
+        return max(distance), min(least), max(greatest)
+
     def save(self, force: bool = False) -> None:
         """Writes the state, at most every SAVE_EVERY_SECONDS unless forced."""
         if force or time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
@@ -62,3 +78,7 @@ class State:
     def remove(self) -> None:
         """Once the result is written, the state has served."""
         self.path.unlink(missing_ok=True)
+
+
+def _reach(outcome: dict) -> tuple[list, ...]:
+    return tuple(outcome[name] for name in ("distance", "least", "greatest"))

@@ -125,9 +125,14 @@ def test_a_cascade_gives_each_stage_what_the_one_before_left(tmp_path, capsys):
     assert "outputs" not in row
     assert row["hyperparameters"]["stages"]["up"]["shift"] == 0.0625
     shown = capsys.readouterr().out
-    assert "using both including up, down.\ninitial accuracy: 83.33%\n" in shown
-    assert "robust accuracy after UP: 83.33% (total time" in shown
-    assert "robust accuracy after DOWN: 66.67% (total time" in shown
+    assert "\nusing custom version including up, down.\ninitial accuracy: 83.33%\n" in shown
+    assert "\nup - 1/2 - 0 out of 4 successfully perturbed\n" in shown
+    assert "\nup - 2/2 - 0 out of 1 successfully perturbed\n" in shown
+    assert "\nrobust accuracy after UP: 83.33% (total time" in shown
+    assert "\nrobust accuracy after DOWN: 66.67% (total time" in shown
+    # The images that stand are as they were, at 0.125 and 0.875; the one that fell, from 0.5625.
+    said = "max Linf perturbation: 0.12500, nan in tensor: 0, max: 0.87500, min: 0.12500"
+    assert f"\n{said}\nrobust accuracy: 66.67%\n" in shown
 
 
 def test_one_attack_on_two_outputs_says_what_each_found(tmp_path):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from robust_tf.evaluation.state import SAVE_EVERY_SECONDS, State, write_json
+from robust_tf.evaluation.state import OUTCOME, SAVE_EVERY_SECONDS, State, write_json
 from tests.full_disk import full_after
 
 SETTINGS = {"seed": 0, "attacks": {"pgd-20": {"steps": 20, "step_size": None}}}
@@ -23,10 +23,10 @@ def test_round_trip(tmp_path):
     output = tmp_path / "results" / "result.json"
     _found(output)
     again = State(output, json.loads(json.dumps(SETTINGS)))
-    expected = {"index": [3, 5], "right": [True, False], "hit": [False, True]}
-    assert again.of("pgd-20") == {**expected, "distance": [], "seconds": 1.5}
+    expected = {"index": [3, 5], "right": [True, False], "hit": [False, True], "seconds": 1.5}
+    assert again.of("pgd-20") == {**expected, "distance": [], "least": [], "greatest": []}
     assert again.right("pgd-20") == [3]
-    assert again.of("fgsm") == {"index": [], "right": [], "hit": [], "distance": [], "seconds": 0.0}
+    assert again.of("fgsm") == {"index": [], **{name: [] for name in OUTCOME}, "seconds": 0.0}
     assert again.right("fgsm") == []
 
 
@@ -84,3 +84,19 @@ def test_a_half_written_file_replaces_nothing(tmp_path):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_extremes_are_of_what_fooled_and_elsewhere_of_the_clean_images(tmp_path):
+    state = State(tmp_path / "result.json", SETTINGS)
+
+    def outcome(index, right, distance, least, greatest):
+        whole = dict(right=right, hit=right, distance=distance, least=least, greatest=greatest)
+        return {"index": index, **whole}
+
+    clean = outcome([1, 2, 3], [True] * 3, [0.0] * 3, [0.3, 0.2, 0.4], [0.5, 0.6, 0.7])
+    # The first fools image 1; what it made of image 2 is not kept, what the second made of it is.
+    first = outcome([1, 2], [False, True], [0.1, 0.9], [0.25, 0.0], [0.5, 1.0])
+    second = outcome([2], [False], [0.05], [0.21], [0.65])
+    state.add({"clean": clean, "first": first, "second": second}, 1.0)
+    assert state.extremes(("clean", "first", "second")) == (0.1, 0.21, 0.7)
+    assert state.extremes(("clean",)) == (0.0, 0.2, 0.7)

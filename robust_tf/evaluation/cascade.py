@@ -1,0 +1,130 @@
+"""Runs attacks stage by stage, each on the images that those before it left standing.
+
+cascade = Cascade(victim, batches, threat, state, seed=0)
+cascade.run("autoattack", stages("autoattack", attack), standing)
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from robust_tf import progress
+from robust_tf.attacks import Attack, Sweep
+from robust_tf.evaluation import public_lines
+from robust_tf.evaluation.judge import Judged, judge
+from robust_tf.evaluation.saving import Saved
+from robust_tf.evaluation.state import OUTCOME, State
+from robust_tf.threat import Threat
+from robust_tf.victim import Victim
+
+Batches = Callable[[Sequence[int]], tf.data.Dataset]
+
+
+@dataclasses.dataclass
+class Cascade:
+    """What all stages have in common.
+
+    Attributes:
+      victim: what is attacked, and what judges.
+      batches: gives the (image, label, index) batches of the images of these indices.
+      threat: the threat model that is judged by.
+      state: takes the outcomes. Images that it has an outcome of are not attacked again.
+      seed: of all random draws.
+      quantize: adversarial images are put on the 8-bit grid before they are judged.
+      saved: writes the adversarial images.
+    """
+
+    victim: Victim
+    batches: Batches
+    threat: Threat
+    state: State
+    seed: int
+    quantize: bool = False
+    saved: Saved | None = None
+
+    def run(self, name: str, parts: dict[str, Attack], standing: Sequence[int]) -> None:
+        """Each part from the original images, and only those that all before left standing.
+
+        Of several parts it prints the lines that the public AutoAttack prints.
+        """
+        if len(parts) == 1:
+            self.together(parts, next(iter(parts.values())), standing)
+            return
+        stages = {key: key.removeprefix(f"{name}/") for key in parts}
+        share, seconds = self._share(self.state.right("clean")), 0.0
+        print(public_lines.opening(name, list(stages.values()), share))
+        for key, stage in stages.items():
+            self._add({key: parts[key]}, parts[key], standing, row=name, stage=stage)
+            standing = self.state.right(key)
+            seconds += self.state.of(key)["seconds"]
+            print(public_lines.after(stage, self._share(standing), seconds), flush=True)
+        extremes = self.state.extremes(("clean", *parts))
+        print(public_lines.closing(self.threat.norm, *extremes, self._share(standing)))
+
+    def together(
+        self, attacks: dict[str, Attack], call: Attack | Sweep, standing: Sequence[int]
+    ) -> None:
+        """Attacks by name, all on the same images: `call` makes those of them all."""
+        self._add(attacks, call, standing)
+        for key in attacks if standing else ():
+            outcome = self.state.of(key)
+            print(f"{self._so_far(key, len(standing))}  {outcome['seconds']:.1f} s", flush=True)
+
+    def _share(self, standing: Sequence[int]) -> float:
+        return len(standing) / max(1, len(self.state.of("clean")["index"]))
+
+    def _add(
+        self, attacks: dict, call, standing: Sequence[int], row: str = "", stage: str = ""
+    ) -> None:
+        """Adds the outcomes that the state does not have yet, showing how far it is.
+
+        Args:
+          attacks: by the names of their outcomes.
+          call: makes the images of them all.
+          standing: indices of the images that are attacked.
+          row: which row of the result it is a stage of, where that has another name.
+          stage: what the public AutoAttack calls it, of several.
+        """
+        first = next(iter(attacks))
+        done = set(self.state.of(first)["index"])
+        rest = [index for index in standing if index not in done]
+        if not rest:
+            return
+        data, line, begun = self.batches(rest), progress.Line(), time.monotonic()
+        options = {"seed": self.seed, "quantize": self.quantize, "signature": data.element_spec}
+        judged = judge(attacks, call, self.victim, self.threat, **options)
+        made, size = 0, 0
+        for number, (x, label, index) in enumerate(data, 1):
+            started = time.monotonic()
+            found = judged(x, label, index)
+            if self.saved and first != "clean":
+                for key, one in found.items():
+                    self.saved.add(row or key, index.numpy(), one.x_adv)
+            outcomes = {key: _plain(index, one) for key, one in found.items()}
+            self.state.add(outcomes, time.monotonic() - started)
+            self.state.save()
+            made, size = made + len(index), max(size, len(index))
+            if stage:
+                fooled = len(index) - sum(found[first].right)
+                count = math.ceil(len(rest) / size)
+                line.keep(public_lines.batch(stage, number, count, fooled, len(index)))
+            if line.due():
+                left = (time.monotonic() - begun) / made * (len(rest) - made)
+                so_far = self._so_far(first, len(done) + len(rest))
+                line.show(f"{so_far}  {progress.duration(left)} left")
+
+    def _so_far(self, key: str, count: int) -> str:
+        outcome = self.state.of(key)
+        made, right = len(outcome["index"]), sum(outcome["right"])
+        if key == "clean":
+            return f"clean  {made}/{count} images, {right} right"
+        return f"{key}  {made}/{count} images, {made - right} successfully perturbed"
+
+
+def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:
+    """A batch's outcomes as the state has them."""
+    outcome = {name: getattr(found, name).tolist() for name in OUTCOME}
+    return {"index": index.numpy().tolist(), **outcome}
