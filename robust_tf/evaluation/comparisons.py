@@ -37,7 +37,7 @@ def black_box(measured: Measured) -> Line | None:
             "no attack followed the gradients for several steps: accuracies may be far too high"
         )
         return Line(measure, f"white-box {NOT_RUN}", False, meaning)
-    if not black and "square" in {_last(s) for one in _ensembles(measured).values() for s in one}:
+    if not black and "square" in {_last(s) for one in ensembles(measured).values() for s in one}:
         return None
     if not black:
         meaning = "without square, nattack or autoattack masked gradients can go unseen"
@@ -54,7 +54,7 @@ def black_box(measured: Measured) -> Line | None:
 def square_after_white_box(measured: Measured) -> Line | None:
     """What Square takes from the images that an ensemble's stages before it left standing."""
     drops = {}
-    for name, stages in _ensembles(measured).items():
+    for name, stages in ensembles(measured).items():
         for (_, before), (stage, after) in itertools.pairwise(stages.items()):
             if _last(stage) == "square":
                 drops[name] = before - after
@@ -89,7 +89,7 @@ def white_box(measured: Measured) -> Accuracies:
     """White-box attacks of several steps, and the stages of ensembles before a black-box one."""
     one = _single_steps(measured)
     found = {n: a for n, a in _of_kind(measured, "white-box").items() if n not in one}
-    for name, stages in _ensembles(measured).items():
+    for name, stages in ensembles(measured).items():
         for stage in itertools.takewhile(lambda s: kind(_last(s)) == "white-box", stages):
             found[f"{name}/{stage}"] = stages[stage]
     return found
@@ -105,7 +105,7 @@ def _single_steps(measured: Measured) -> Accuracies:
     return {name: white[name] for name in white if re.fullmatch(r"fgsm|[^+]*-1", name)}
 
 
-def _ensembles(measured: Measured) -> dict[str, Accuracies]:
+def ensembles(measured: Measured) -> dict[str, Accuracies]:
     """What each stage left standing, by ensemble (an attack on two outputs has stages as well)."""
     return {
         name: {stage: one["accuracy"] for stage, one in row["stages"].items()}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from robust_tf.evaluation.cautions import kind
+from robust_tf.evaluation.comparisons import ensembles
 from robust_tf.evaluation.measured import Line, Measured, line, more
 
 # Without bounds any image can be made any other: one in a hundred may be a search that got stuck.
@@ -94,6 +95,12 @@ def restarts(measured: Measured) -> Line | None:
 def squeeze(measured: Measured) -> Line | None:
     """What an attack on before_squeeze found beside the same on the logits, where it is most."""
     rows = {n: row["outputs"] for n, row in measured.attacks.items() if "outputs" in row}
+    for name, stages in ensembles(measured).items():
+        pairs = {before: before.partition("@")[0] for before in stages if "@" in before}
+        rows |= {
+            f"{name}'s {after}": {"logits": stages[after], "both": stages[before]}
+            for before, after in pairs.items()
+        }
     hidden = {name: left["logits"] - left["both"] for name, left in rows.items()}
     if not hidden:
         return None

@@ -203,6 +203,20 @@ def test_before_the_squeeze(before, after, suspicious):
     assert line.suspicious == suspicious
 
 
+def test_of_autoattack_the_squeeze_is_judged_stage_by_stage():
+    accuracies = {
+        "apgd-ce": 0.5,
+        "apgd-ce@before_squeeze": 0.42,
+        "apgd-t": 0.42,
+        "apgd-t@before_squeeze": 0.41,
+        "square": 0.4,
+    }
+    rows = {**_rows({"clean": 0.9}), "autoattack": _ensemble(**accuracies)}
+    line = _line(rows, "before the squeeze against after")
+    assert line.value == "autoattack's apgd-ce 42.0% on both, 50.0% after it"
+    assert line.suspicious
+
+
 def test_only_what_was_measured_has_a_line():
     everything = Measured(
         {
