@@ -10,6 +10,7 @@ from robust_tf.attacks.fab import FAB
 from robust_tf.attacks.multi_targeted import MultiTargeted
 from robust_tf.attacks.names import compiled, named
 from robust_tf.attacks.nattack import NAttack
+from robust_tf.attacks.nearest import Unbounded
 from robust_tf.attacks.pgd import PGD, fgsm
 from robust_tf.attacks.square import Square
 from robust_tf.attacks.substitute import train_substitute
@@ -30,6 +31,7 @@ __all__ = [
     "Square",
     "Sweep",
     "Transfer",
+    "Unbounded",
     "autoattack",
     "compiled",
     "fgsm",

@@ -9,12 +9,12 @@ with the steps.
 """
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from robust_tf import draws, losses
-from robust_tf.attacks.fab import Nearest
+from robust_tf.attacks.nearest import Nearest, Unbounded
 from robust_tf.errors import InputError, refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -60,11 +60,10 @@ class _Descent(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class CarliniWagner:
+class CarliniWagner(Unbounded):
     """The smallest perturbation in L2, without the public code's early end of a search.
 
     Attributes:
-      unbounded: what it returns is at whatever distance it was found.
       threat: of L2.
       searches: constants tried for each image, every time from the image itself.
       steps: of Adam, for each constant.
@@ -73,8 +72,6 @@ class CarliniWagner:
       kappa: what a wrong class's logit must be ahead by.
       output: which of the victim's outputs the margin is of; "logits" say who is fooled.
     """
-
-    unbounded: ClassVar[bool] = True
 
     threat: Threat
     searches: int = 9
@@ -95,17 +92,8 @@ class CarliniWagner:
                     f"CarliniWagner's {name} must be above 0, got {getattr(self, name)}."
                 )
 
-    def __call__(
-        self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor
-    ) -> tf.Tensor:
-        """The nearest adversarial images at whatever distance, the image where there is none."""
-        return self.nearest(victim, x, label, seeds).x_adv
-
     def nearest(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> Nearest:
-        """The nearest adversarial images and their distances.
-
-        The distance is 0 where the image itself is misclassified, infinite where none was found.
-        """
+        """As Unbounded has it."""
         z = victim(x, draws.fold(seeds, 0))["logits"]
         clean = Nearest.clean(x, tf.argmax(z, axis=-1, output_type=label.dtype) != label)
         nothing = tf.zeros_like(clean.distance)

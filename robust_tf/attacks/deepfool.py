@@ -8,25 +8,23 @@ It is a value and one graph: a tf.while_loop whose memory does not grow with the
 """
 
 import dataclasses
-from typing import ClassVar
 
 import tensorflow as tf
 
 from robust_tf import draws
 from robust_tf.attacks.choosing import choose
-from robust_tf.attacks.fab import Nearest
 from robust_tf.attacks.jacobian import nearest_boundary
+from robust_tf.attacks.nearest import Nearest, Unbounded
 from robust_tf.errors import refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
 
 @dataclasses.dataclass(frozen=True)
-class DeepFool:
+class DeepFool(Unbounded):
     """Algorithm 2, its iterates kept in the pixel range.
 
     Attributes:
-      unbounded: what it returns is at whatever distance it was found.
       threat: its norm is what is minimised.
       steps: at most; an image that is fooled stays as it is.
       classes: looked at, the label among them: those of highest clean logit, or all if there are
@@ -34,8 +32,6 @@ class DeepFool:
       overshoot: share of the perturbation that is added to it, to get across the boundary.
       output: which of the victim's outputs is linearised; "logits" say who is fooled.
     """
-
-    unbounded: ClassVar[bool] = True
 
     threat: Threat
     steps: int = 50
@@ -48,17 +44,8 @@ class DeepFool:
         refuse_below(2, "DeepFool", classes=self.classes)
         refuse_below(0, "DeepFool", overshoot=self.overshoot)
 
-    def __call__(
-        self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor
-    ) -> tf.Tensor:
-        """The adversarial images at whatever distance, the image itself where there is none."""
-        return self.nearest(victim, x, label, seeds).x_adv
-
     def nearest(self, victim: Victim, x: tf.Tensor, label: tf.Tensor, seeds: tf.Tensor) -> Nearest:
-        """The adversarial images and their distances.
-
-        The distance is 0 where the image itself is misclassified, infinite where none was found.
-        """
+        """As Unbounded has it."""
         z = victim(x, draws.fold(seeds, 0))["logits"]
         classes = min(self.classes, z.shape[-1])
         ranked = tf.cast(tf.math.top_k(z, classes).indices, label.dtype)

@@ -19,6 +19,7 @@ from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.fab_projections import onto_hyperplane
 from robust_tf.attacks.jacobian import nearest_boundary
 from robust_tf.attacks.leaving import only, written
+from robust_tf.attacks.nearest import Nearest
 from robust_tf.errors import refuse_below
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
@@ -34,30 +35,6 @@ class Problem(NamedTuple):
     label: tf.Tensor
     classes: tf.Tensor
     seeds: tf.Tensor
-
-
-class Nearest(NamedTuple):
-    """The nearest adversarial images so far: the image itself at infinity where there is none."""
-
-    x_adv: tf.Tensor
-    distance: tf.Tensor
-
-    @classmethod
-    def clean(cls, x: tf.Tensor, fooled: tf.Tensor) -> "Nearest":
-        """Before any search: the images, at 0 where they fool by themselves."""
-        infinity = tf.constant(float("inf"), x.dtype)
-        return cls(x, tf.where(fooled, tf.zeros_like(infinity), infinity))
-
-    def or_nearer(
-        self, threat: Threat, x: tf.Tensor, x_adv: tf.Tensor, fooled: tf.Tensor
-    ) -> "Nearest":
-        """With x_adv where it fools and is nearer to x."""
-        distance = threat.distance(x_adv, x)
-        nearer = fooled & (distance < self.distance)
-        return Nearest(
-            choose(nearer, x_adv, self.x_adv),
-            tf.where(nearer, distance, self.distance),
-        )
 
 
 @dataclasses.dataclass(frozen=True)

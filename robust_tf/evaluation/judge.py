@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws
-from robust_tf.attacks import Attack, Sweep
+from robust_tf.attacks import Attack, Sweep, Unbounded
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.choosing import choose
 from robust_tf.evaluation.cores import on_all_cores
@@ -46,11 +46,6 @@ def aim_of(attack: Attack | Sweep) -> Aim:
     if isinstance(attack, Sweep):
         attack = next(iter(attack.attacks.values()))
     return getattr(attack, "aim", UNTARGETED)
-
-
-def unbounded(attack: Attack) -> bool:
-    """Whether it looks for the nearest adversarial image, at whatever distance."""
-    return getattr(attack, "unbounded", False)
 
 
 def judge(
@@ -100,7 +95,7 @@ def judge(
 
 
 def _quantized(attack: Attack, threat: Threat, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    if unbounded(attack):
+    if isinstance(attack, Unbounded):
         # What is too far away counts as not found, and is not to be drawn nearer.
         x_adv = choose(_too_far(threat.distance(x_adv, x), threat), x, x_adv)
     return threat.quantized(x_adv, x)
@@ -124,7 +119,7 @@ def _looked_at(attack: Attack, victim: Victim, threat: Threat, x_adv, x, label, 
 
 def _judged(name: str, attack: Attack, threat: Threat, look: _Look) -> Judged:
     is_right, inside = look.right, look.distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
-    if unbounded(attack):
+    if isinstance(attack, Unbounded):
         # Too far away is as good as not fooled; NaN is neither, and is refused below.
         is_right = is_right | _too_far(look.distance, threat)
         inside = np.isfinite(look.distance)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from robust_tf.attacks import Attack, stages
-from robust_tf.evaluation.judge import aim_of, unbounded
+from robust_tf.attacks import Attack, Unbounded, stages
+from robust_tf.evaluation.judge import aim_of
 from robust_tf.evaluation.state import State
 
 
@@ -60,7 +60,7 @@ def _success(name: str, attack: Attack, state: State, right: dict) -> float | No
 
 def _distances(name: str, attack: Attack, state: State, right: np.ndarray) -> dict:
     """Of an attack that looks for the nearest image: how near those are that it found."""
-    if not unbounded(attack):
+    if not isinstance(attack, Unbounded):
         return {}
     outcome = state.of(name)
     counted = np.isin(outcome["index"], np.array(state.of("clean")["index"])[right])

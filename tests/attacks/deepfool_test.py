@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from robust_tf.attacks.attack import hyperparameters
 from robust_tf.attacks.deepfool import DeepFool
+from robust_tf.attacks.nearest import Unbounded
 from robust_tf.errors import InputError
 from robust_tf.threat import NORMS, Threat
 from robust_tf.victim import network_victim
@@ -116,7 +117,7 @@ def test_a_call_does_not_ask_for_epsilon(norm):
     x = tf.constant(central_images(3))
     label = tf.constant(classes_of(LINEAR, x))
     attack = DeepFool(Threat(norm, 0.0))
-    assert attack.unbounded
+    assert isinstance(attack, Unbounded)
     assert "unbounded" not in hyperparameters(attack)
     found = attack(network_victim(LINEAR), x, label, seeds(3))
     assert np.all(classes_of(LINEAR, found) != label)

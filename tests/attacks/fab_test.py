@@ -10,34 +10,11 @@ from robust_tf.attacks.fab_projections import onto_hyperplane
 from robust_tf.errors import InputError
 from robust_tf.threat import NORMS, Threat
 from robust_tf.victim import network_victim
+from tests.attacks.nearest import CURVED, DUAL, classes_of
 from tests.linear import image, linear_network, random_images, seeds
 
 WEIGHTS = np.random.default_rng(3).normal(size=(4, 4))
 LINEAR = linear_network(WEIGHTS)
-DUAL = {"Linf": 1, "L2": 2}
-
-
-def _curved_network() -> keras.Model:
-    rng = np.random.default_rng(8)
-    network = keras.Sequential(
-        [
-            keras.Input((2, 2, 1)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(12, activation="tanh"),
-            keras.layers.Dense(4),
-        ]
-    )
-    hidden, out = 2 * rng.normal(size=(4, 12)), rng.normal(size=(12, 4))
-    # Boundaries in the midst of the range.
-    network.set_weights([hidden, -np.sum(hidden, axis=0) / 2, out, np.zeros(4)])
-    return network
-
-
-CURVED = _curved_network()
-
-
-def _classes(network: keras.Model, x) -> np.ndarray:
-    return np.argmax(network(x), axis=-1)
 
 
 def _nearest(attack: FAB, network: keras.Model, x, label):
@@ -70,20 +47,20 @@ def _boundaries(x, label) -> tuple[np.ndarray, np.ndarray]:
 def test_the_distance_on_a_linear_network_is_that_of_the_nearest_boundary(norm, eta, tolerance):
     # Far from the range's ends: |f| / ||w||_dual.
     x = 0.5 + (random_images(20) - 0.5) / 1000
-    label = _classes(LINEAR, x)
+    label = classes_of(LINEAR, x)
     f, w = _boundaries(x, label)
     expected = np.min(-f / np.linalg.norm(w, DUAL[norm], axis=2), axis=1)
     found, distance = _nearest(FAB(Threat(norm, 1.0), steps=20, eta=eta), LINEAR, x, label)
     ratio = distance / expected
     assert np.all(ratio > 1) and np.all(ratio < 1 + tolerance)
     np.testing.assert_array_equal(distance, Threat(norm, 1.0).distance(found, x))
-    assert np.all(_classes(LINEAR, found) != label)
+    assert np.all(classes_of(LINEAR, found) != label)
 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_range_stands_in_the_way_of_some(norm):
     x, threat = random_images(40), Threat(norm, 1.0)
-    label = _classes(LINEAR, x)
+    label = classes_of(LINEAR, x)
     f, w = _boundaries(x, label)
     flat = tf.constant(np.repeat(x.reshape(40, 4), 3, axis=0), tf.float64)
     move = onto_hyperplane(threat, flat, tf.reshape(w, (120, 4)), tf.reshape(-f, (120,)))
@@ -110,13 +87,13 @@ def test_a_class_out_of_reach_has_no_distance(judge):
 @pytest.mark.parametrize(("share", "fooled"), [(1.02, True), (0.99, False)])
 def test_an_image_is_fooled_exactly_when_epsilon_exceeds_its_distance(norm, judge, share, fooled):
     x = np.full((1, 2, 2, 1), 0.5, np.float32)
-    label = _classes(LINEAR, x)
+    label = classes_of(LINEAR, x)
     f, w = _boundaries(x, label)
     epsilon = share * np.min(-f / np.linalg.norm(w, DUAL[norm], axis=2))
     attack = FAB(Threat(norm, epsilon), steps=15, judge=judge)
     graph = tf.function(lambda *batch: attack(network_victim(LINEAR), *batch), autograph=False)
     found = graph(tf.constant(x), tf.constant(label), seeds(1)).numpy()
-    assert (_classes(LINEAR, found) != label) == fooled
+    assert (classes_of(LINEAR, found) != label) == fooled
     if not fooled:
         np.testing.assert_array_equal(found, x)
 
@@ -136,7 +113,7 @@ def test_classes_are_led_to_by_their_rank(targets, pixel, distance):
 @pytest.mark.parametrize("judge", [False, True])
 def test_a_misclassified_image_is_its_own_adversarial_image(judge):
     x = random_images(6)
-    label = (_classes(LINEAR, x) + np.arange(6) % 2) % 4
+    label = (classes_of(LINEAR, x) + np.arange(6) % 2) % 4
     attack = FAB(Threat("Linf", 0.01), steps=3, judge=judge)
     found, distance = _nearest(attack, LINEAR, x, label)
     np.testing.assert_array_equal(found[1::2], x[1::2])
@@ -153,7 +130,7 @@ def _counted(network: keras.Model, counts: list[int]):
 
 def test_only_where_the_network_judges_do_fooled_images_leave():
     x = random_images(8)
-    label, threat = _classes(CURVED, x), Threat("Linf", 0.12)
+    label, threat = classes_of(CURVED, x), Threat("Linf", 0.12)
     found, counts = {}, {}
     for judge in (False, True):
         counts[judge] = []
@@ -161,8 +138,8 @@ def test_only_where_the_network_judges_do_fooled_images_leave():
         victim = _counted(CURVED, counts[judge])
         found[judge] = attack(victim, tf.constant(x), tf.constant(label), seeds(8)).numpy()
     assert counts[False] == [8] * (1 + 2 * 25 * 2)
-    fooled = _classes(CURVED, found[False]) != label
-    np.testing.assert_array_equal(_classes(CURVED, found[True]) != label, fooled)
+    fooled = classes_of(CURVED, found[False]) != label
+    np.testing.assert_array_equal(classes_of(CURVED, found[True]) != label, fooled)
     assert 0 < np.sum(fooled) < 8
     # Steps of a walk call twice; the last legs are those of the images that stand.
     assert counts[True][1 : 1 + 2 * LEG] == [8] * 2 * LEG
@@ -176,7 +153,7 @@ def test_only_where_the_network_judges_do_fooled_images_leave():
 
 def test_it_stops_when_no_image_stands():
     counts, x = [], random_images(5)
-    label = tf.constant(_classes(LINEAR, x))
+    label = tf.constant(classes_of(LINEAR, x))
     attack = FAB(Threat("L2", 9.0), steps=3 * LEG, targets=1, judge=True)
     attack(_counted(LINEAR, counts), tf.constant(x), (label + 1) % 4, seeds(5))
     assert counts == [5]
@@ -186,14 +163,14 @@ def test_it_stops_when_no_image_stands():
 @pytest.mark.parametrize("judge", [False, True])
 def test_never_outside_ball_or_pixel_range_and_always_fooled(norm, judge):
     x, threat = random_images(30, seed=1), Threat(norm, 0.1)
-    label = _classes(CURVED, x)
+    label = classes_of(CURVED, x)
     attack = FAB(threat, steps=12, restarts=2, judge=judge)
     graph = tf.function(lambda *batch: attack(network_victim(CURVED), *batch), autograph=False)
     found = graph(tf.constant(x), tf.constant(label), seeds(30)).numpy()
     assert found.min() >= 0 and found.max() <= 1
     assert np.all(threat.distance(found, x) <= np.float32(0.1))
     moved = np.any(found != x, axis=(1, 2, 3))
-    np.testing.assert_array_equal(_classes(CURVED, found) != label, moved)
+    np.testing.assert_array_equal(classes_of(CURVED, found) != label, moved)
     assert 0 < np.sum(moved) < 30
 
 
@@ -201,7 +178,7 @@ def test_never_outside_ball_or_pixel_range_and_always_fooled(norm, judge):
 @pytest.mark.parametrize("judge", [False, True])
 def test_any_batch_size_gives_the_same(norm, judge):
     x = random_images(7, seed=2)
-    label = _classes(CURVED, x)
+    label = classes_of(CURVED, x)
     attack = FAB(Threat(norm, 0.1), steps=12, restarts=2, judge=judge)
     parts = [slice(None), slice(0, 1), slice(1, 3), slice(3, 7)]
     together, *apart = _nearest_of_parts(attack, CURVED, x, label, parts)
@@ -213,7 +190,7 @@ def test_any_batch_size_gives_the_same(norm, judge):
 @pytest.mark.parametrize("judge", [False, True])
 def test_eager_equals_graph(judge):
     x = random_images(4, seed=3)
-    label = _classes(CURVED, x)
+    label = classes_of(CURVED, x)
     attack = FAB(Threat("L2", 0.1), steps=12, targets=2, restarts=2, judge=judge)
     eager = attack.nearest(network_victim(CURVED), tf.constant(x), tf.constant(label), seeds(4))
     graph = _nearest(attack, CURVED, x, label)
@@ -224,7 +201,7 @@ def test_eager_equals_graph(judge):
 @pytest.mark.parametrize("norm", NORMS)
 def test_restarts_draw_anew_for_each_image_and_never_lose_distance(norm):
     x = np.repeat(random_images(8, seed=4), 2, axis=0)
-    label = _classes(CURVED, x)
+    label = classes_of(CURVED, x)
     once = _nearest(FAB(Threat(norm, 0.3), steps=4), CURVED, x, label)[1]
     again = _nearest(FAB(Threat(norm, 0.3), steps=4, restarts=4), CURVED, x, label)[1]
     np.testing.assert_array_equal(once[::2], once[1::2])

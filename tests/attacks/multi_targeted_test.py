@@ -14,6 +14,7 @@ from robust_tf.errors import InputError
 from robust_tf.losses import Margin
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
+from tests.attacks.graphs import attacked
 from tests.linear import image, linear_network, random_images, seeds
 
 THREAT = Threat("Linf", 0.125)
@@ -28,22 +29,6 @@ MARGIN = Margin(float("inf"))
 
 def _pgd(threat=THREAT, **options) -> PGD:
     return PGD(threat, loss=losses.targeted_margin, **options)
-
-
-def _attack(attack, victim, x, label, which=None) -> np.ndarray:
-    """The attack as a graph, on all images or on some of them with the seeds that are theirs."""
-    which = np.arange(len(x)) if which is None else np.asarray(which)
-    graph = tf.function(
-        lambda *batch: attack(victim, *batch),
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec((None, 2, 2, 1), tf.float32),
-            tf.TensorSpec((None,), tf.int64),
-            tf.TensorSpec((None, 2), tf.int32),
-        ],
-    )
-    batch = x[which], np.asarray(label)[which], tf.gather(seeds(len(x)), which)
-    return graph(*(tf.constant(t) for t in batch)).numpy()
 
 
 def _margins(victim, x, label) -> np.ndarray:
@@ -65,8 +50,8 @@ class _Counted:
 def test_finds_the_class_that_the_runner_up_hides(judge):
     label = np.array([0])
     untargeted = PGD(THREAT, loss=MARGIN, steps=8, start="none", judge=judge)
-    np.testing.assert_array_equal(_attack(untargeted, VICTIM, GREY, label), GREY)
-    found = _attack(MultiTargeted(_pgd(steps=8, start="none", judge=judge)), VICTIM, GREY, label)
+    np.testing.assert_array_equal(attacked(untargeted, VICTIM, GREY, label), GREY)
+    found = attacked(MultiTargeted(_pgd(steps=8, start="none", judge=judge)), VICTIM, GREY, label)
     assert np.argmax(VICTIM(found, None)["logits"]) == 2
     if not judge:
         np.testing.assert_array_equal(found, image(0.625, 0.375, 0.5, 0.5))
@@ -75,7 +60,7 @@ def test_finds_the_class_that_the_runner_up_hides(judge):
 @pytest.mark.parametrize(("targets", "fools"), [(1, False), (2, True)])
 def test_targets_are_the_highest_wrong_logits(targets, fools):
     attack = MultiTargeted(_pgd(steps=8, start="none"), targets)
-    found = _attack(attack, VICTIM, GREY, [0])
+    found = attacked(attack, VICTIM, GREY, [0])
     assert (_margins(VICTIM, found, [0])[0] > 0) == fools
 
 
@@ -85,8 +70,8 @@ def test_equals_plain_pgd_where_there_are_two_classes(norm):
     victim = network_victim(linear_network(weights, [0, -2]))
     x, label = random_images(8), np.arange(8) % 2
     options = dict(steps=5, start="none")
-    several = _attack(MultiTargeted(_pgd(Threat(norm, 0.1), **options)), victim, x, label)
-    plain = _attack(PGD(Threat(norm, 0.1), loss=MARGIN, **options), victim, x, label)
+    several = attacked(MultiTargeted(_pgd(Threat(norm, 0.1), **options)), victim, x, label)
+    plain = attacked(PGD(Threat(norm, 0.1), loss=MARGIN, **options), victim, x, label)
     np.testing.assert_array_equal(several, plain)
     assert np.abs(plain - x).max() > 0.05
 
@@ -96,7 +81,7 @@ def test_keeps_the_worst_of_its_runs(norm):
     weights = np.random.default_rng(1).normal(size=(4, 5))
     victim = network_victim(linear_network(weights))
     x, label, threat = random_images(12), np.arange(12) % 5, Threat(norm, 0.1)
-    found = _attack(MultiTargeted(_pgd(threat, steps=6, start="none")), victim, x, label)
+    found = attacked(MultiTargeted(_pgd(threat, steps=6, start="none")), victim, x, label)
     alone = []
     for shift in range(1, 5):
         goal = np.stack([label, (label + shift) % 5], axis=1)
@@ -136,8 +121,8 @@ def test_with_judge_the_same_are_fooled_at_less_cost():
 def test_an_image_is_attacked_alike_in_every_batch_and_as_a_graph(judge):
     x, label = random_images(7), np.arange(7) % 4
     attack = MultiTargeted(_pgd(steps=4, restarts=2, judge=judge), 2)
-    together = _attack(attack, VICTIM, x, label)
-    some = _attack(attack, VICTIM, x, label, which=[5, 1])
+    together = attacked(attack, VICTIM, x, label)
+    some = attacked(attack, VICTIM, x, label, which=[5, 1])
     np.testing.assert_allclose(some, together[[5, 1]], atol=1e-6)
     eager = attack(VICTIM, tf.constant(x), tf.constant(label), seeds(7))
     np.testing.assert_allclose(eager, together, atol=1e-6)
@@ -158,7 +143,7 @@ def test_the_loss_may_be_of_another_output():
         loss=losses.OfOutput("before_squeeze", losses.targeted_margin),
         start="none",
     )
-    found = _attack(MultiTargeted(pgd), victim, x, [0])
+    found = attacked(MultiTargeted(pgd), victim, x, [0])
     assert _margins(victim, found, [0])[0] > 0
 
 

@@ -10,6 +10,7 @@ from robust_tf.errors import InputError
 from robust_tf.losses import Margin
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
+from tests.attacks.graphs import attacked
 from tests.linear import image, linear_network, random_images, seeds
 
 TOWARDS_1 = np.array([2.0, -1.0, 0.5, 1.0])
@@ -31,22 +32,6 @@ def _margins(x, label, bias: float = 0.0) -> np.ndarray:
     """How far the other class is ahead."""
     ahead = np.reshape(x, (-1, 4)) @ TOWARDS_1 + bias
     return np.where(np.asarray(label) == 0, ahead, -ahead)
-
-
-def _attack(attack, victim, x, label, which=None) -> np.ndarray:
-    """The attack as a graph, on all images or on some of them with the seeds that are theirs."""
-    which = np.arange(len(x)) if which is None else np.asarray(which)
-    graph = tf.function(
-        lambda *batch: attack(victim, *batch),
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec((None, 2, 2, 1), tf.float32),
-            tf.TensorSpec((None,), tf.int64),
-            tf.TensorSpec((None, 2), tf.int32),
-        ],
-    )
-    batch = x[which], np.asarray(label)[which], tf.gather(seeds(len(x)), which)
-    return graph(*(tf.constant(t) for t in batch)).numpy()
 
 
 class _Counted:
@@ -72,8 +57,8 @@ def test_fools_within_reach_and_never_out_of_it(norm):
     np.testing.assert_allclose(_margins(x, label, bias), -gap, atol=1e-6)
     threat = Threat(norm, EPSILON[norm])
     attack = NAttack(threat, steps=60, population=60, learning_rate=0.02)
-    found = _attack(attack, victim, x, label)
-    by_gradient = _attack(fgsm(threat), victim, x, label)
+    found = attacked(attack, victim, x, label)
+    by_gradient = attacked(fgsm(threat), victim, x, label)
     np.testing.assert_array_equal(_margins(found, label, bias) > 0, [True, True, False])
     np.testing.assert_array_equal(_margins(by_gradient, label, bias) > 0, [True, True, False])
 
@@ -158,7 +143,7 @@ def test_never_outside_ball_or_pixel_range(norm, judge):
 def test_pixels_at_the_end_of_the_range_can_leave_it():
     x = image(0.0, 1.0, 0.0, 0.0)
     attack = NAttack(Threat("Linf", 0.3), steps=60, population=30, learning_rate=0.1)
-    found = _attack(attack, _victim(-3.0), x, np.array([0]))
+    found = attacked(attack, _victim(-3.0), x, np.array([0]))
     assert _margins(found, [0])[0] > _margins(x, [0])[0] + 0.3
 
 
@@ -179,7 +164,7 @@ def test_with_judge_what_is_fooled_is_what_fools_without():
     judged = NAttack(Threat("Linf", 0.15), 12, 16, learning_rate=0.03, judge=True)
     victim = _victim(-1.0)
     fooled, fooled_judged = (
-        _margins(_attack(a, victim, x, label), label, -1.0) > 0 for a in (attack, judged)
+        _margins(attacked(a, victim, x, label), label, -1.0) > 0 for a in (attack, judged)
     )
     np.testing.assert_array_equal(fooled, fooled_judged)
     assert 0 < fooled.sum() < 10
@@ -190,8 +175,8 @@ def test_an_image_is_attacked_alike_in_every_batch_and_as_a_graph(judge):
     x, label = random_images(5), np.arange(5) % 2
     attack = NAttack(Threat("Linf", 0.1), steps=4, population=6, judge=judge)
     victim = _victim(-1.0)
-    together = _attack(attack, victim, x, label)
-    some = _attack(attack, victim, x, label, which=[3, 1])
+    together = attacked(attack, victim, x, label)
+    some = attacked(attack, victim, x, label, which=[3, 1])
     np.testing.assert_allclose(some, together[[3, 1]], atol=1e-6)
     eager = attack(victim, tf.constant(x), tf.constant(label), seeds(5))
     np.testing.assert_allclose(eager, together, atol=1e-6)
@@ -226,8 +211,8 @@ def test_no_gradient_is_asked_for():
 
     x, label = random_images(2), np.array([0, 0])
     with pytest.raises(RuntimeError, match="asked for a gradient"):
-        _attack(fgsm(Threat("Linf", 0.1), loss=Margin()), victim, x, label)
-    found = _attack(NAttack(Threat("Linf", 0.1), steps=2, population=4), victim, x, label)
+        attacked(fgsm(Threat("Linf", 0.1), loss=Margin()), victim, x, label)
+    found = attacked(NAttack(Threat("Linf", 0.1), steps=2, population=4), victim, x, label)
     assert np.abs(found - x).max() > 0
 
 

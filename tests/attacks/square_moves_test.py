@@ -1,10 +1,11 @@
-"""Tests of robust_tf.attacks.square: what start and queries change, and the schedule."""
+"""Tests of robust_tf.attacks.square_moves: what start and queries change, and the schedule."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from robust_tf.attacks.square import Square, eta
+from robust_tf.attacks.square import Square
+from robust_tf.attacks.square_moves import eta
 from robust_tf.threat import Threat
 from tests.linear import seeds
 

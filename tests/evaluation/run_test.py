@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from robust_tf.attacks import PGD, Ensemble, Sweep, fgsm, hyperparameters
 from robust_tf.attacks.aims import LEAST_LIKELY, MOST_CONFUSING
+from robust_tf.attacks.nearest import Nearest, Unbounded
 from robust_tf.evaluation.sanity import Findings
 from robust_tf.threat import Threat
 from tests.evaluation.judging import (
@@ -92,10 +92,15 @@ def test_a_targeted_attack_succeeds_where_its_target_is_hit(tmp_path):
 
 
 @dataclasses.dataclass(frozen=True)
-class Far(Shift):
+class Far(Unbounded):
     """One that looks for an adversarial image at whatever distance."""
 
-    unbounded: ClassVar[bool] = True
+    threat: Threat
+    shift: float
+
+    def nearest(self, victim, x, label, seeds) -> Nearest:
+        """The images with the shift, allowed or not."""
+        return Nearest(x + self.shift, self.threat.distance(x + self.shift, x))
 
 
 def test_an_unbounded_attack_counts_where_it_stayed_within_epsilon(tmp_path):
