@@ -15,7 +15,7 @@ LAYERS = (
     {"methods", "callbacks", "evaluation", "serving", "data"},
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
-    {"draws", "plans", "attack_names"},
+    {"draws", "plans", "attack_names", "leaving"},
     {"interop", "errors", "quiet", "files"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -15,9 +15,9 @@ import tensorflow as tf
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import likeliest_wrong
 from robust_tf.attacks.choosing import choose
-from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.attacks.pgd import GRADIENT_SCALE
 from robust_tf.errors import InputError, refuse_below
+from robust_tf.leaving import any_number, leave, only, written
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 

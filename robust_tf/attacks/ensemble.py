@@ -12,9 +12,9 @@ from robust_tf import losses
 from robust_tf.attacks.apgd import APGD
 from robust_tf.attacks.attack import Attack
 from robust_tf.attacks.fab import FAB
-from robust_tf.attacks.leaving import only, written
 from robust_tf.attacks.square import Square
 from robust_tf.errors import unknown
+from robust_tf.leaving import only, written
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim, right
 

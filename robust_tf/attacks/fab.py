@@ -18,9 +18,9 @@ from robust_tf import draws
 from robust_tf.attacks.choosing import choose
 from robust_tf.attacks.fab_projections import onto_hyperplane
 from robust_tf.attacks.jacobian import nearest_boundary
-from robust_tf.attacks.leaving import only, written
 from robust_tf.attacks.nearest import Nearest
 from robust_tf.errors import refuse_below
+from robust_tf.leaving import only, written
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 

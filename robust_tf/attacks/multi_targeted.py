@@ -16,9 +16,9 @@ import tensorflow as tf
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim, likeliest_wrong
 from robust_tf.attacks.choosing import choose
-from robust_tf.attacks.leaving import only, written
 from robust_tf.attacks.pgd import PGD
 from robust_tf.errors import InputError, refuse_below
+from robust_tf.leaving import only, written
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 

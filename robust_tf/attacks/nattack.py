@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks.choosing import choose
-from robust_tf.attacks.leaving import any_number, leave, written
 from robust_tf.errors import InputError, refuse_below
+from robust_tf.leaving import any_number, leave, written
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 from robust_tf import draws, losses
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.choosing import choose
-from robust_tf.attacks.leaving import any_number, leave, only, written
 from robust_tf.errors import refuse_below, unknown
+from robust_tf.leaving import any_number, leave, only, written
 from robust_tf.threat import STARTS, Threat
 from robust_tf.victim import Victim
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from robust_tf import draws, losses
 from robust_tf.attacks import PGD, Attack, fgsm
-from robust_tf.attacks.leaving import written
 from robust_tf.evaluation.measured import Measured
 from robust_tf.evaluation.sanity import Findings
+from robust_tf.leaving import written
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim, right
 

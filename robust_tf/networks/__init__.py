@@ -3,6 +3,6 @@
 from robust_tf.networks.building import build
 from robust_tf.networks.fpd import FPD, restorer, second_pass
 from robust_tf.networks.loading import fingerprint, load
-from robust_tf.networks.tapping import outputs
+from robust_tf.networks.tapping import outputs, up_to
 
-__all__ = ["FPD", "build", "fingerprint", "load", "outputs", "restorer", "second_pass"]
+__all__ = ["FPD", "build", "fingerprint", "load", "outputs", "restorer", "second_pass", "up_to"]

@@ -1,6 +1,7 @@
-"""How fooled images leave the batch of an attack whose victim is itself the judge.
+"""How images that are done leave a batch: fooled ones that of an attack whose victim is itself the
+judge, smooth ones that of Active Defense.
 
-An attack's loop holds a NamedTuple of tensors with a row for each image still at work, `place`
+The loop holds a NamedTuple of tensors with a row for each image still at work, `place`
 (its row in the whole batch) among them, and beside it what was found for the whole batch.
 """
 

@@ -1,0 +1,6 @@
+"""Defences at inference: an image goes in, a decision comes out."""
+
+from robust_tf.defenses.active_defense import ActiveDefense, Induced
+from robust_tf.defenses.defended import defended_victim
+
+__all__ = ["ActiveDefense", "Induced", "defended_victim"]

@@ -1,0 +1,44 @@
+"""A victim that defends itself: every decision is made on smoothed images.
+
+victim = defended_victim(network_victim(network), defense, outer_loops=10)
+"""
+
+import tensorflow as tf
+
+from robust_tf import draws
+from robust_tf.defenses.active_defense import ActiveDefense
+from robust_tf.victim import Victim
+
+
+def defended_victim(bare: Victim, defense: ActiveDefense, outer_loops: int = 1) -> Victim:
+    """The victim behind the defence.
+
+    Beside the logits (of the softmaxes' average, as log-probabilities) it gives, for each image:
+    steps, of all loops; converged, whether every loop ended by itself; and induced, the largest
+    Linf distance that the defence put between the image and what was classified.
+    """
+
+    def victim(x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        def loop(k):
+            here = draws.fold(seed, k)
+            t, steps, converged = defense(x, draws.fold(here, 0))
+            z = tf.cast(bare(t, draws.fold(here, 1))["logits"], tf.float32)
+            induced = tf.cast(tf.reduce_max(tf.abs(t - x), axis=(1, 2, 3)), tf.float32)
+            return tf.nn.softmax(z), steps, converged, induced
+
+        def another(k, *before):
+            p, steps, converged, induced = zip(before, loop(k), strict=True)
+            total = sum(p), sum(steps), tf.logical_and(*converged), tf.maximum(*induced)
+            return k + 1, *total
+
+        _, p, steps, converged, induced = tf.while_loop(
+            lambda k, *_: k < outer_loops, another, (1, *loop(0)), parallel_iterations=1
+        )
+        return {
+            "logits": tf.math.log(p / outer_loops),
+            "steps": steps,
+            "converged": converged,
+            "induced": induced,
+        }
+
+    return victim
