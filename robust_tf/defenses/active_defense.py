@@ -88,8 +88,12 @@ class ActiveDefense:
             maximum_iterations=self.cap,
             parallel_iterations=1,
         )
-        converged = feature_loss(self.features(running.t, training=False)) <= self.delta
-        found = _record(found, running, i, converged)
+        # At the cap. A convolution of no images fails in some of TensorFlow's runtimes.
+        found = tf.cond(
+            tf.size(running.place) > 0,
+            lambda: _record(found, running, i, self._look(running.t)[0] <= self.delta),
+            lambda: found,
+        )
         return found._replace(t=tf.ensure_shape(found.t, t.shape))
 
     def _look(self, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

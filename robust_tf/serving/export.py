@@ -4,9 +4,12 @@
 
 Each version answers three signatures, all in inference mode and for any batch size:
 serving_default (`images`: float32 in [0, 1]), pixels (`pixels`: uint8) and encoded
-(`image_bytes`: JPEG or PNG files). Each gives classes, probabilities and logits.
+(`image_bytes`: JPEG or PNG files). Each gives classes, probabilities and logits. With a defence
+there are defended, pixels_defended and encoded_defended beside them, which draw fresh noise for
+every request and also give the defence's steps, whether it converged, and what it induced.
 """
 
+import dataclasses
 import pathlib
 import shutil
 import uuid
@@ -16,10 +19,29 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from robust_tf.data.decode import decode_and_resize
+from robust_tf.defenses import ActiveDefense, defended_victim
 from robust_tf.errors import InputError
+from robust_tf.serving.signatures import BARE, add_seeded, add_signatures, bare, fresh
+from robust_tf.victim import network_victim
 
 MUST_COMPILE = "_XlaMustCompile"
+DEFENDED = "defended"
+
+
+@dataclasses.dataclass(frozen=True)
+class Defended:
+    """The defended decisions of an export.
+
+    Attributes:
+      defense: of the network that is exported.
+      outer_loops: decisions whose softmaxes are averaged.
+      seeded: also a signature that takes the seeds: whoever chooses them chooses the noise, so it
+        is for tests and not for the public.
+    """
+
+    defense: ActiveDefense
+    outer_loops: int = 1
+    seeded: bool = False
 
 
 def export(
@@ -27,6 +49,7 @@ def export(
     export_dir: str | pathlib.Path,
     *,
     class_names: Sequence[str] | None = None,
+    defended: Defended | None = None,
 ) -> pathlib.Path:
     """Writes the next version of a network and returns its folder, EXPORT_DIR/<version>.
 
@@ -37,6 +60,7 @@ def export(
       network: a built model from images, float32 [N, H, W, C] in [0, 1], to logits.
       export_dir: the folder of all versions; made where it is missing.
       class_names: one name a class, kept in assets.extra/class_names.txt.
+      defended: adds the signatures of a defence.
     """
     image_shape, classes = _shapes(network)
     lines = _class_lines(class_names, classes)
@@ -46,7 +70,7 @@ def export(
     unfinished = root / f"unfinished-{uuid.uuid4().hex}"
     unfinished.mkdir(parents=True)
     try:
-        _archive(network, image_shape).write_out(unfinished, verbose=False)
+        _archive(network, image_shape, defended).write_out(unfinished, verbose=False)
         _refuse_xla(unfinished)
         if lines:
             extra = unfinished / "assets.extra"
@@ -108,44 +132,19 @@ def _class_lines(class_names: Sequence[str] | None, classes: int) -> str:
     return "".join(f"{name}\n" for name in class_names)
 
 
-def _archive(network: keras.Model, image_shape: tuple[int, int, int]) -> keras.export.ExportArchive:
-    """The network with its three signatures, ready to be written."""
+def _archive(
+    network: keras.Model, image_shape: tuple[int, int, int], defended: Defended | None
+) -> keras.export.ExportArchive:
+    """The network with its signatures, ready to be written."""
     archive = keras.export.ExportArchive()
     archive.track(network)
-    batch = (None, *image_shape)
-
-    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = tf.cast(network(images, training=False), tf.float32)
-        return {
-            "classes": tf.argmax(logits, axis=-1),
-            "probabilities": tf.nn.softmax(logits),
-            "logits": logits,
-        }
-
-    # The other two call this function, so that the network is traced and written once.
-    answer = archive.add_endpoint(
-        "serving_default", answer, input_signature=[tf.TensorSpec(batch, tf.float32, "images")]
-    )
-
-    def answer_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf.cast(pixels, tf.float32) / 255.0)
-
-    def answer_encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(
-            lambda encoded: decode_and_resize(encoded, image_shape),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec(image_shape, tf.float32),
-        )
-        return answer(images)
-
-    archive.add_endpoint(
-        "pixels", answer_pixels, input_signature=[tf.TensorSpec(batch, tf.uint8, "pixels")]
-    )
-    archive.add_endpoint(
-        "encoded",
-        answer_encoded,
-        input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes")],
-    )
+    decisions = {BARE: bare(network)}
+    if defended:
+        victim = defended_victim(network_victim(network), defended.defense, defended.outer_loops)
+        decisions[DEFENDED] = fresh(victim)
+    add_signatures(archive, image_shape, decisions)
+    if defended and defended.seeded:
+        add_seeded(archive, image_shape, DEFENDED, victim)
     return archive
 
 

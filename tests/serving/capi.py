@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-TYPES = {1: np.float32, 3: np.int32, 4: np.uint8, 9: np.int64}
+TYPES = {1: np.float32, 3: np.int32, 4: np.uint8, 9: np.int64, 10: np.bool_}
 NUMBERS = {np.dtype(type_): number for number, type_ in TYPES.items()}
 STRING = 7
 STRING_BYTES = 24  # sizeof(TF_TString)

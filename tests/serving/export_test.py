@@ -1,23 +1,19 @@
 """Tests of robust_tf.serving.export, through the loader that TensorFlow Serving uses."""
 
 import pathlib
-import pickle
-import subprocess
-import sys
 
 import cv2
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from robust_tf import networks
 from robust_tf.data.decode import decode_and_resize
 from robust_tf.errors import InputError
 from robust_tf.serving.export import export, xla_functions
+from tests.serving.served import serve, signatures
 
-CLIENT = pathlib.Path(__file__).parent / "capi.py"
 SHAPE = (32, 32, 3)
 CLASSES = 10
 INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
@@ -54,37 +50,6 @@ def disturb(network: keras.Model) -> keras.Model:
         elif weight.name in ("beta", "bias", "moving_mean"):
             weight.assign(draw.normal(0, 0.1, weight.shape))
     return network
-
-
-def signatures(version: pathlib.Path) -> dict:
-    """The SignatureDefs of a SavedModel by name, as saved_model_cli lists them."""
-    model = saved_model_pb2.SavedModel()
-    model.ParseFromString((version / "saved_model.pb").read_bytes())
-    found = dict(model.meta_graphs[0].signature_def)
-    found.pop("__saved_model_init_op")
-    return found
-
-
-def serve(version: pathlib.Path, requests: list[tuple[str, object]]) -> list[dict]:
-    """The answers of a process that has only TensorFlow's C library and the export."""
-    described = signatures(version)
-    runs = []
-    for name, value in requests:
-        signature = described[name]
-        fetches = {key: tensor.name for key, tensor in signature.outputs.items()}
-        runs.append(({signature.inputs[INPUTS[name]].name: value}, fetches))
-    request, reply = version.parent / "request", version.parent / "reply"
-    wanted = [{"feeds": feeds, "fetches": list(fetches.values())} for feeds, fetches in runs]
-    libraries = str(pathlib.Path(tf.__file__).parent)
-    content = {"libraries": libraries, "saved_model": str(version), "runs": wanted}
-    request.write_bytes(pickle.dumps(content))
-    command = [sys.executable, str(CLIENT), str(request), str(reply)]
-    subprocess.run(command, check=True, timeout=120)
-    answer = pickle.loads(reply.read_bytes())
-    assert not [name for name in answer["modules"] if name.startswith(("tensorflow", "keras"))]
-    assert not [name for name in answer["modules"] if name.startswith("robust_tf")]
-    pairs = zip(runs, answer["results"], strict=True)
-    return [dict(zip(fetches, values, strict=True)) for (_, fetches), values in pairs]
 
 
 def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> None:

@@ -1,0 +1,105 @@
+"""The signatures of an export: each way to decide, for each form that images come in.
+
+    add_signatures(archive, (32, 32, 3), {BARE: bare(network), "defended": fresh(defended)})
+
+A decision is a function from images to outputs by name, logits among them. `pixels` are uint8,
+`image_bytes` JPEG or PNG files.
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from robust_tf.data.decode import decode_and_resize
+from robust_tf.victim import Victim
+
+Decide = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+BARE = "serving_default"
+
+
+def bare(network: keras.Model) -> Decide:
+    """The network as it is."""
+    return lambda images: {"logits": network(images, training=False)}
+
+
+def fresh(victim: Victim) -> Decide:
+    """A random victim that draws anew for each image of each request."""
+
+    def decide(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Not tf.random.uniform: after tf.random.set_seed its noise would be known to attackers.
+        least, most = tf.int32.limits
+        shape = tf.stack([tf.shape(images)[0], 2])
+        seeds = tf.raw_ops.RandomUniformInt(shape=shape, minval=least, maxval=most)
+        return victim(images, seeds)
+
+    return decide
+
+
+def add_signatures(
+    archive: keras.export.ExportArchive,
+    image_shape: tuple[int, int, int],
+    decisions: dict[str, Decide],
+) -> None:
+    """Adds NAME, pixels_NAME and encoded_NAME for each decision; of BARE, pixels and encoded."""
+    batch = (None, *image_shape)
+    for name, decide in decisions.items():
+        # The other two call this function, so that the network is traced and written once.
+        answer = archive.add_endpoint(
+            name, _answer(decide), [tf.TensorSpec(batch, tf.float32, "images")]
+        )
+        suffix = "" if name == BARE else f"_{name}"
+        pixels, encoded = _of_pixels(answer), _of_files(answer, image_shape)
+        archive.add_endpoint(f"pixels{suffix}", pixels, [tf.TensorSpec(batch, tf.uint8, "pixels")])
+        archive.add_endpoint(
+            f"encoded{suffix}", encoded, [tf.TensorSpec((None,), tf.string, "image_bytes")]
+        )
+
+
+def add_seeded(
+    archive: keras.export.ExportArchive,
+    image_shape: tuple[int, int, int],
+    name: str,
+    victim: Victim,
+) -> None:
+    """Adds NAME_seeded, whose caller gives each image's pair of seeds, and with it the noise."""
+    archive.add_endpoint(
+        f"{name}_seeded",
+        lambda images, seeds: _answer(lambda x: victim(x, seeds))(images),
+        [
+            tf.TensorSpec((None, *image_shape), tf.float32, "images"),
+            tf.TensorSpec((None, 2), tf.int32, "seeds"),
+        ],
+    )
+
+
+def _answer(decide: Decide) -> Decide:
+    """Classes and probabilities beside the logits, in float32."""
+
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = decide(images)
+        logits = tf.cast(outputs["logits"], tf.float32)
+        return {
+            **outputs,
+            "classes": tf.argmax(logits, axis=-1),
+            "probabilities": tf.nn.softmax(logits),
+            "logits": logits,
+        }
+
+    return answer
+
+
+def _of_pixels(answer: Decide) -> Decide:
+    return lambda pixels: answer(tf.cast(pixels, tf.float32) / 255.0)
+
+
+def _of_files(answer: Decide, image_shape: tuple[int, int, int]) -> Decide:
+    def answer_files(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        images = tf.map_fn(
+            lambda encoded: decode_and_resize(encoded, image_shape),
+            image_bytes,
+            fn_output_signature=tf.TensorSpec(image_shape, tf.float32),
+        )
+        return answer(images)
+
+    return answer_files
