@@ -69,7 +69,7 @@ class ActiveDefense:
         everybody = tf.range(tf.shape(t)[0])
 
         def step(i, running, found):
-            L_F, d = self._look(running.t)
+            L_F, d = self.look(running.t)
             # Line 4: while l > delta, with l = L_F(t)
             running, found = leave(
                 running._replace(d=d), L_F <= self.delta, found, lambda *to: _record(*to, i, True)
@@ -91,12 +91,12 @@ class ActiveDefense:
         # At the cap. A convolution of no images fails in some of TensorFlow's runtimes.
         found = tf.cond(
             tf.size(running.place) > 0,
-            lambda: _record(found, running, i, self._look(running.t)[0] <= self.delta),
+            lambda: _record(found, running, i, self.look(running.t)[0] <= self.delta),
             lambda: found,
         )
         return found._replace(t=tf.ensure_shape(found.t, t.shape))
 
-    def _look(self, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def look(self, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Lines 3 and 5: each image's own L_F(t), and d = dL_F / dt."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(t)
