@@ -63,7 +63,8 @@ def square_after_white_box(measured: Measured) -> Line | None:
     name = max(drops, key=drops.get)
     return line(
         "Square after white-box",
-        f"{name} {-drops[name]:+.1%}",
+        # 0.0 minus, so that nothing is not -0.0.
+        f"{name} {0.0 - drops[name]:+.1%}",
         # Like the reference, without allowance for one image of few.
         drops[name] > SQUARE_FINDS + 1e-9,
         "Square finds what the stages with gradients missed: the gradients are masked",

@@ -94,7 +94,7 @@ def test_what_was_not_run_is_said(accuracies, value):
 @pytest.mark.parametrize(
     ("stages", "value", "suspicious"),
     [
-        ({"apgd_ce": 0.5, "fab_t": 0.45, "square": 0.45}, "autoattack -0.0%", False),
+        ({"apgd_ce": 0.5, "fab_t": 0.45, "square": 0.45}, "autoattack +0.0%", False),
         ({"apgd_ce": 0.5, "fab_t": 0.45, "square": 0.448}, "autoattack -0.2%", False),
         ({"apgd_ce": 0.5, "fab_t": 0.45, "square": 0.447}, "autoattack -0.3%", True),
         # The stages after it are no matter.
