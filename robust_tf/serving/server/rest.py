@@ -1,0 +1,125 @@
+"""TensorFlow Serving's REST API, beside /metrics and /health."""
+
+from aiohttp import web
+from google.protobuf import json_format
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+
+from robust_tf.errors import InputError
+from robust_tf.serving.server import json_tensors, metrics
+from robust_tf.serving.server.desk import Desk
+from robust_tf.serving.server.failures import answered
+
+_MODEL = "/v1/models/{name:[^/:]+}"
+_VERSION = _MODEL + "/versions/{version:[^/:]+}"
+_LABEL = _MODEL + "/labels/{label:[^/:]+}"
+
+
+class Rest:
+    """The handlers.
+
+    Args:
+      desk: what answers.
+    """
+
+    def __init__(self, desk: Desk):
+        self._desk = desk
+
+    def application(self) -> web.Application:
+        """All routes, ready to be run."""
+        application = web.Application(
+            client_max_size=self._desk.options.max_body, middlewares=[self._tell_failures]
+        )
+        for model in (_MODEL, _VERSION):
+            application.router.add_post(model + ":predict", self._predict)
+            application.router.add_get(model, self._status)
+            application.router.add_get(model + "/metadata", self._metadata)
+        application.router.add_route("*", _LABEL + "{rest:.*}", _refuse_label)
+        application.router.add_get("/metrics", self._metrics)
+        application.router.add_get("/health", self._health)
+        return application
+
+    @web.middleware
+    async def _tell_failures(self, request: web.Request, handler) -> web.StreamResponse:
+        """Every error as {"error": sentence}; the last answer of a connection that has to end."""
+        try:
+            response = await handler(request)
+        except Exception as error:
+            failure = answered(error)
+            sentence = _http_sentence(request, failure.http, self._desk.options.max_body)
+            sentence = sentence if isinstance(error, web.HTTPException) else failure.sentence
+            response = web.json_response({"error": sentence}, status=failure.http)
+        if self._desk.stopping:
+            response.force_close()
+        return response
+
+    async def _predict(self, request: web.Request) -> web.Response:
+        desk = self._desk
+        with desk.metrics.request("rest") as seen:
+            content = await request.read()
+            body = await desk.clerks.run(json_tensors.parse, content)
+            name, number = _asked(request)
+            text = await desk.answer(
+                seen,
+                (name, number, body.signature_name),
+                body.arrays,
+                lambda outputs, *_: json_tensors.reply(body, outputs),
+            )
+        return web.Response(body=text, content_type="application/json")
+
+    async def _status(self, request: web.Request) -> web.Response:
+        name, number = _asked(request)
+        self._desk.versions.check_name(name)
+        states = [
+            {
+                "version": str(version),
+                "state": state,
+                "status": {"error_code": "UNKNOWN" if error else "OK", "error_message": error},
+            }
+            for version, state, error in self._desk.versions.states(number)
+        ]
+        return web.json_response({"model_version_status": states})
+
+    async def _metadata(self, request: web.Request) -> web.Response:
+        with self._desk.versions.use(*_asked(request)) as version:
+            spec = ModelSpec(name=self._desk.options.model)
+            spec.version.value = version.model.number
+            listed = json_format.MessageToDict(
+                version.model.definitions,
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+        model = {"name": spec.name, "signature_name": "", "version": str(spec.version.value)}
+        content = {"model_spec": model, "metadata": {"signature_def": listed}}
+        return web.json_response(content)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        headers = {"Content-Type": metrics.CONTENT_TYPE}
+        return web.Response(body=self._desk.metrics.text(), headers=headers)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        if self._desk.stopping:
+            return web.json_response({"status": "NOT_SERVING"}, status=503)
+        return web.json_response({"status": "SERVING"})
+
+
+def _asked(request: web.Request) -> tuple[str, int | None]:
+    """The model and version in a URL; None for the newest."""
+    number = request.match_info.get("version")
+    if number is not None and not (number.isascii() and number.isdecimal() and len(number) < 20):
+        raise InputError(f"The version {number[:50]} is no number; expected one such as 1.")
+    return request.match_info["name"], None if number is None else int(number)
+
+
+async def _refuse_label(request: web.Request) -> web.Response:
+    label = request.match_info["label"]
+    raise InputError(f"The label {label[:50]} cannot be served; expected a version's number.")
+
+
+def _http_sentence(request: web.Request, status: int, max_body: int) -> str:
+    """What HTTP itself refuses."""
+    if status == 413:
+        return f"The body is too large; expected at most {max_body} bytes."
+    return (
+        f"{request.method} {request.path[:100]} is not understood; expected such as "
+        "POST /v1/models/NAME:predict."
+    )
