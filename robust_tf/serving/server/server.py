@@ -1,11 +1,14 @@
 """The server's life: it loads the model, opens its ports, answers, and ends when it is told to."""
 
 import asyncio
+import contextlib
 import signal
+import socket
 
 from aiohttp import web
 
 from robust_tf.errors import InputError
+from robust_tf.serving.server import grpc_service
 from robust_tf.serving.server.desk import Desk
 from robust_tf.serving.server.options import ServeOptions
 from robust_tf.serving.server.rest import Rest
@@ -22,50 +25,90 @@ class Server:
 
     Attributes:
       rest_port: the port of REST once it has started.
+      grpc_port: the port of gRPC; None where it is off.
     """
 
     def __init__(self, options: ServeOptions):
         self.rest_port = 0
+        self.grpc_port: int | None = None
         self._options = options
         self._desk = Desk(options)
+        # Running requests have ended by themselves, or had their time, when the runner ends.
+        self._runner = web.AppRunner(
+            Rest(self._desk).application(), access_log=None, shutdown_timeout=0.1
+        )
+        self._grpc, self._health = grpc_service.server(self._desk)
 
     async def start(self) -> None:
         """Loads the model, then opens the ports: who can connect is answered."""
         try:
             await self._desk.versions.start()
             await self._open_rest()
+            if self._options.grpc_port is not None:
+                await self._open_grpc(self._options.grpc_port)
         except BaseException:
-            self._desk.close()
+            await self._close(0)
             raise
         self._watching = asyncio.create_task(self._desk.versions.watch())
 
     async def stop(self) -> None:
-        """Finishes the running requests, for as long as the grace lasts, and closes all."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._options.grace_seconds
+        """Finishes the running requests, for as long as the grace lasts, and closes all.
+
+        Connections of REST that are open may bring one request more, whose answer closes them:
+        a client that has sent one must not find its connection gone. gRPC tells its clients by
+        itself that what it refuses was not begun.
+        """
+        deadline = asyncio.get_running_loop().time() + self._options.grace_seconds
         self._desk.stopping = True
         self._watching.cancel()
-        await self._site.stop()
+        await self._health.enter_graceful_shutdown()
+        await self._close_rest()
         await self._quiet(deadline)
-        await self._runner.cleanup()
-        self._desk.close()
+        left = deadline - asyncio.get_running_loop().time()
+        await self._close(max(left, 0))
 
     async def _open_rest(self) -> None:
-        # Running requests have ended by themselves, or had their time, when the runner ends.
-        self._runner = web.AppRunner(
-            Rest(self._desk).application(), access_log=None, shutdown_timeout=0.1
-        )
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, self._options.host, self._options.rest_port)
+        host, port = self._options.host, self._options.rest_port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            await self._site.start()
+            self._listening = socket.create_server((host, port), family=family)
         except OSError as error:
-            await self._runner.cleanup()
-            raise InputError(
-                f"--rest_port={self._options.rest_port} cannot be opened at "
-                f"{self._options.host} ({error.strerror}); expected a free port."
-            ) from error
-        self.rest_port = self._runner.addresses[0][1]
+            raise self._closed("rest_port", port) from error
+        self._listening.setblocking(False)
+        self._site = web.SockSite(self._runner, self._listening)
+        await self._site.start()
+        self.rest_port = self._listening.getsockname()[1]
+
+    async def _close_rest(self) -> None:
+        """Takes no more connections, except those that the kernel has taken already.
+
+        Closing alone would break them off, and their clients may have sent a request.
+        """
+        waiting = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                waiting.append(self._listening.accept()[0])
+        await self._site.stop()
+        for connection in waiting:
+            connection.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(self._runner.server, connection)
+
+    async def _open_grpc(self, port: int) -> None:
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        try:
+            self.grpc_port = self._grpc.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise self._closed("grpc_port", port) from error
+        await grpc_service.show_serving(self._health)
+        await self._grpc.start()
+
+    def _closed(self, name: str, port: int) -> InputError:
+        return InputError(
+            f"--{name}={port} cannot be opened at --host={self._options.host}; "
+            "expected a free port of this machine."
+        )
 
     async def _quiet(self, deadline: float) -> None:
         """Waits until no request has run for a moment, or the deadline."""
@@ -75,6 +118,11 @@ class Server:
             if self._desk.metrics.running:
                 last = now
             await asyncio.sleep(0.01)
+
+    async def _close(self, grace: float) -> None:
+        await self._grpc.stop(grace)
+        await self._runner.cleanup()
+        self._desk.close()
 
 
 def serve(options: ServeOptions) -> None:
@@ -89,5 +137,8 @@ async def _serve(options: ServeOptions) -> None:
     server = Server(options)
     await server.start()
     print(f"REST: http://{options.host}:{server.rest_port}/v1/models/{options.model}", flush=True)
+    if server.grpc_port is not None:
+        print(f"gRPC: {options.host}:{server.grpc_port}", flush=True)
     await stop.wait()
+    print("Stopping.", flush=True)
     await server.stop()

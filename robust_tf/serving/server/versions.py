@@ -66,7 +66,7 @@ class Versions:
 
     async def start(self) -> None:
         """Loads the highest version that can be, or raises."""
-        if not await asyncio.to_thread(folders.versions, self._folder):
+        if not await self._loader.run(folders.versions, self._folder):
             raise InputError(
                 f"--model_dir={self._folder} holds no SavedModel; expected one, or folders 1, 2, "
                 "... with one each."
@@ -81,7 +81,8 @@ class Versions:
             await asyncio.sleep(self._options.poll_seconds)
             try:
                 await self.refresh()
-            except OSError as error:
+            except Exception as error:
+                # Whatever a disk does, what is served goes on and the next look may succeed.
                 _log.error("%s cannot be searched: %s", self._folder, error)
 
     async def refresh(self) -> None:
@@ -97,7 +98,8 @@ class Versions:
                 model = await self._loader.run(_load, path, number)
             except Exception as error:
                 # Once: it is tried again only when its files change.
-                sentence = f"Version {number} cannot be loaded: {str(error).splitlines()[0]}"
+                reason = (str(error) or type(error).__name__).splitlines()[0]
+                sentence = f"Version {number} cannot be loaded: {reason}"
                 self._failed[number] = (state, sentence)
                 _log.error("%s", sentence)
                 continue
