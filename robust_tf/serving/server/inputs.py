@@ -32,7 +32,8 @@ def check_shape(spec: tf.TensorSpec, shape: Sequence[int], options: ServeOptions
     """
     shape = tuple(shape)
     if min(shape, default=0) < 0 or not spec.shape.is_compatible_with(shape):
-        raise InputError(f"The input {spec.name} has shape {shape}; expected {_sides(spec)}.")
+        found = f"shape {shape}" if len(shape) < 10 else f"{len(shape)} sides"
+        raise InputError(f"The input {spec.name} has {found}; expected {_sides(spec)}.")
     if is_batched(spec):
         if shape[0] == 0:
             raise InputError(f"The input {spec.name} is an empty batch; expected at least 1 row.")

@@ -34,7 +34,8 @@ class Signature:
         self.name = name
         self.inputs: dict[str, tf.TensorSpec] = dict(function.structured_input_signature[1])
         self.outputs: dict[str, tf.TensorSpec] = dict(function.structured_outputs)
-        self.joinable = all(map(is_batched, (*self.inputs.values(), *self.outputs.values())))
+        specs = (*self.inputs.values(), *self.outputs.values())
+        self.joinable = bool(self.inputs) and all(map(is_batched, specs))
         self._function = function
 
     def __call__(self, arrays: Arrays) -> Arrays:

@@ -46,8 +46,10 @@ class ServeOptions:
                 f"--model_dir={folder} is no folder; expected one of numbered versions, "
                 "or a SavedModel."
             )
-        if any(character in self.name for character in "/:?#"):
-            raise InputError(f"--name={self.name} cannot stand in a URL; expected letters.")
+        if not self.model or any(character in self.model for character in "/:?#%"):
+            raise InputError(
+                f"--name={self.model} cannot stand in a URL; expected a name without / : ? # and %."
+            )
         for name in ("rest_port", "grpc_port"):
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:

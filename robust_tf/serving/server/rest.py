@@ -1,6 +1,9 @@
 """TensorFlow Serving's REST API, beside /metrics and /health."""
 
+import logging
+
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from google.protobuf import json_format
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
@@ -12,6 +15,17 @@ from robust_tf.serving.server.failures import answered
 _MODEL = "/v1/models/{name:[^/:]+}"
 _VERSION = _MODEL + "/versions/{version:[^/:]+}"
 _LABEL = _MODEL + "/labels/{label:[^/:]+}"
+
+
+def _concerns_us(record: logging.LogRecord) -> bool:
+    """Whether what aiohttp reports is more than a body that could not be unpacked."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, web.RequestPayloadError)
+
+
+# What aiohttp writes to instead of its own: a client's nonsense, answered, is no news.
+log = logging.getLogger(__name__)
+log.addFilter(_concerns_us)
 
 
 class Rest:
@@ -55,8 +69,7 @@ class Rest:
     async def _predict(self, request: web.Request) -> web.Response:
         desk = self._desk
         with desk.metrics.request("rest") as seen:
-            content = await request.read()
-            body = await desk.clerks.run(json_tensors.parse, content)
+            body = await desk.clerks.run(json_tensors.parse, await _content(request))
             name, number = _asked(request)
             text = await desk.answer(
                 seen,
@@ -100,6 +113,14 @@ class Rest:
         if self._desk.stopping:
             return web.json_response({"status": "NOT_SERVING"}, status=503)
         return web.json_response({"status": "SERVING"})
+
+
+async def _content(request: web.Request) -> bytes:
+    """The body; a client that goes, or sends nonsense, is the client's fault and not ours."""
+    try:
+        return await request.read()
+    except (BadHttpMessage, web.RequestPayloadError, ConnectionError):
+        raise InputError("The body cannot be read; expected what its headers announce.") from None
 
 
 def _asked(request: web.Request) -> tuple[str, int | None]:

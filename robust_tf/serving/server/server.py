@@ -8,7 +8,7 @@ import socket
 from aiohttp import web
 
 from robust_tf.errors import InputError
-from robust_tf.serving.server import grpc_service
+from robust_tf.serving.server import grpc_service, rest
 from robust_tf.serving.server.desk import Desk
 from robust_tf.serving.server.options import ServeOptions
 from robust_tf.serving.server.rest import Rest
@@ -34,8 +34,9 @@ class Server:
         self._options = options
         self._desk = Desk(options)
         # Running requests have ended by themselves, or had their time, when the runner ends.
+        application = Rest(self._desk).application()
         self._runner = web.AppRunner(
-            Rest(self._desk).application(), access_log=None, shutdown_timeout=0.1
+            application, access_log=None, logger=rest.log, shutdown_timeout=0.1
         )
         self._grpc, self._health = grpc_service.server(self._desk)
 

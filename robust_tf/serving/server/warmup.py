@@ -1,11 +1,9 @@
 """The first calls of a version, before it is served: they show that it runs, and make it fast."""
 
-import io
 import pathlib
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from robust_tf.serving.server.inputs import ENCODED
@@ -57,6 +55,4 @@ def _zeros(signature: Signature) -> Arrays | None:
 
 def _black() -> bytes:
     """A small PNG file."""
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(file, "PNG")
-    return file.getvalue()
+    return tf.io.encode_png(tf.zeros([8, 8, 3], tf.uint8)).numpy()

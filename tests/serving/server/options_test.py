@@ -1,6 +1,8 @@
 """Tests of robust_tf.serving.server.options."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -12,7 +14,8 @@ from robust_tf.serving.server.options import ServeOptions
     ("options", "sentence"),
     [
         ({"model_dir": "/nowhere"}, "--model_dir=/nowhere is no folder"),
-        ({"name": "a/b"}, "--name=a/b cannot stand"),
+        ({"name": "a/b"}, "--name=a/b cannot stand in a URL"),
+        ({"model_dir": "/"}, "--name= cannot stand in a URL"),
         ({"rest_port": 65536}, "--rest_port=65536 is no port; expected 0 to 65535"),
         ({"grpc_port": -1}, "--grpc_port=-1 is no port"),
         ({"max_batch": 0}, "--max_batch=0; expected at least 1"),
@@ -36,6 +39,15 @@ def test_the_model_has_its_folders_name(tmp_path):
     (version / "saved_model.pb").touch()
     assert ServeOptions(version).model == ServeOptions(tmp_path / "digits").model == "digits"
     assert ServeOptions(version, name="other").model == "other"
+
+
+def test_the_server_knows_nothing_of_training():
+    source = "import sys, robust_tf.serving.server; print(*sys.modules)"
+    listed = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
+    ours = {name for name in listed.stdout.decode().split() if name.startswith("robust_tf.")}
+    assert {name for name in ours if not name.startswith("robust_tf.serving")} == {
+        "robust_tf.errors"
+    }
 
 
 def test_options_do_not_change(tmp_path):

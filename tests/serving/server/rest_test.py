@@ -2,8 +2,11 @@
 
 import base64
 import concurrent.futures
+import gzip
 import io
+import socket
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -91,13 +94,21 @@ def test_other_signatures_take_pixels_and_files(served, name, rows):
     np.testing.assert_allclose([row["logits"] for row in answer], expected, atol=1e-5)
 
 
+def deep(sides: int) -> list:
+    """A list in a list in a list."""
+    value = []
+    for _ in range(sides - 1):
+        value = [value]
+    return value
+
+
 def one(value) -> list:
+    """An image with this value in it."""
     image = IMAGES[:1].astype(float).tolist()
     image[0][1][2][0] = value
     return image
 
 
-PIXEL = PIXELS[:1].tolist()
 BIG = PIXELS[:1].astype(int).tolist()
 BIG[0][0][0][0] = 256
 
@@ -106,6 +117,7 @@ BIG[0][0][0][0] = 256
     ("body", "sentence"),
     [
         ({"instances": IMAGES[:, :3].tolist()}, r"shape \(5, 3, 4, 3\); expected \(N, 4, 4, 3\)"),
+        ({"inputs": deep(400)}, "has 400 sides"),
         ({"instances": [1.0]}, r"shape \(1,\)"),
         ({"instances": [[[1.0]], [[1.0, 2.0]]]}, "rows of different shapes"),
         ({"instances": one("0.5")}, "holds str; expected float32"),
@@ -154,6 +166,32 @@ def test_a_body_that_is_no_json_is_refused(served, body):
     answer = requests.post(served.url + ":predict", data=body, timeout=60)
     assert answer.status_code == 400
     assert "not valid JSON" in answer.json()["error"]
+
+
+def test_what_http_cannot_read_is_refused_and_nothing_reaches_the_log(served, caplog):
+    headers = {"Content-Encoding": "gzip"}
+    answer = requests.post(served.url + ":predict", data=b"{}", headers=headers, timeout=60)
+    assert answer.status_code == 400
+    assert "The body cannot be read" in answer.json()["error"]
+    line = 'robust_tf_requests_total{outcome="invalid",protocol="rest",signature="unknown"}'
+    before = served.metric(line)
+    with socket.create_connection(("127.0.0.1", served.server.rest_port)) as connection:
+        head = b"POST /v1/models/digits:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{"
+        connection.sendall(head)
+    for _ in range(100):
+        if served.metric(line) == before + 1:
+            break
+        time.sleep(0.05)
+    assert served.metric(line) == before + 1
+    assert served.predict(**GOOD).status_code == 200
+    assert not caplog.records
+
+
+def test_a_small_body_that_unpacks_to_a_large_one_is_refused(served):
+    headers = {"Content-Encoding": "gzip"}
+    packed = gzip.compress(b" " * 2**24)
+    answer = requests.post(served.url + ":predict", data=packed, headers=headers, timeout=60)
+    assert answer.status_code == 413
 
 
 def test_a_body_that_is_too_large_is_refused(served):
