@@ -2,31 +2,28 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import grpc
-import numpy as np
-import tensorflow as tf
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from robust_tf.errors import InputError, unknown
-from robust_tf.serving.server import inputs
+from robust_tf.errors import InputError
+from robust_tf.serving.server import proto_tensors
 from robust_tf.serving.server.desk import Desk
 from robust_tf.serving.server.failures import Stopping, answered
-from robust_tf.serving.server.model import Arrays, Signature
-from robust_tf.serving.server.options import ServeOptions
 
 SERVICE = "tensorflow.serving.PredictionService"
 _SIGNATURES = "signature_def"
+_Wanted = TypeVar("_Wanted", bound=Message)
 
 
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+class PredictionService:
     """The methods that are answered, and a sentence for the others.
+
+    They take messages as bytes: what gRPC itself cannot parse ends in a stack trace.
 
     Args:
       desk: what answers.
@@ -35,23 +32,45 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, desk: Desk):
         self._desk = desk
 
-    async def Predict(self, request, context):
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The methods as a server takes them."""
+        methods = {
+            each.__name__: grpc.unary_unary_rpc_method_handler(
+                each, response_serializer=lambda response: response.SerializeToString()
+            )
+            for each in (
+                self.Predict,
+                self.GetModelMetadata,
+                self.Classify,
+                self.Regress,
+                self.MultiInference,
+            )
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    async def Predict(
+        self, content: bytes, context: grpc.aio.ServicerContext
+    ) -> predict_pb2.PredictResponse:
         """The outputs of a signature."""
         async with _told(context):
             with self._desk.metrics.request("grpc") as seen:
                 if self._desk.stopping:
                     raise Stopping("The server is stopping; expected another one.")
+                request = _parsed(predict_pb2.PredictRequest, content)
                 name, number = _asked(request.model_spec)
                 return await self._desk.answer(
                     seen,
                     (name, number, request.model_spec.signature_name[:100]),
-                    lambda signature, options: read(request, signature, options),
-                    lambda outputs, *served: write(request, outputs, *served),
+                    lambda signature, options: proto_tensors.read(request, signature, options),
+                    lambda outputs, *served: proto_tensors.write(request, outputs, *served),
                 )
 
-    async def GetModelMetadata(self, request, context):
+    async def GetModelMetadata(
+        self, content: bytes, context: grpc.aio.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures of a version."""
         async with _told(context):
+            request = _parsed(get_model_metadata_pb2.GetModelMetadataRequest, content)
             if list(request.metadata_field) != [_SIGNATURES]:
                 raise InputError(f"The metadata_field is not served; expected {_SIGNATURES}.")
             response = get_model_metadata_pb2.GetModelMetadataResponse()
@@ -62,43 +81,17 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 response.metadata[_SIGNATURES].Pack(version.model.definitions)
             return response
 
-    async def Classify(self, request, context):
+    async def Classify(self, content: bytes, context: grpc.aio.ServicerContext) -> None:
         """Refused: it takes tf.Examples, which no signature of ours does."""
         await _refuse("Classify", context)
 
-    async def Regress(self, request, context):
+    async def Regress(self, content: bytes, context: grpc.aio.ServicerContext) -> None:
         """Refused, as Classify."""
         await _refuse("Regress", context)
 
-    async def MultiInference(self, request, context):
+    async def MultiInference(self, content: bytes, context: grpc.aio.ServicerContext) -> None:
         """Refused, as Classify."""
         await _refuse("MultiInference", context)
-
-
-def read(
-    request: predict_pb2.PredictRequest, signature: Signature, options: ServeOptions
-) -> Arrays:
-    """The checked inputs of a request."""
-    for name in request.output_filter:
-        if name not in signature.outputs:
-            raise unknown("output_filter", name[:100], signature.outputs)
-    inputs.check_names(signature, request.inputs)
-    return {
-        name: _array(spec, request.inputs[name], options) for name, spec in signature.inputs.items()
-    }
-
-
-def write(
-    request: predict_pb2.PredictRequest, outputs: Arrays, version: int, signature_name: str
-) -> predict_pb2.PredictResponse:
-    """The answer with the outputs that the request wants."""
-    response = predict_pb2.PredictResponse()
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = version
-    response.model_spec.signature_name = signature_name
-    for name in request.output_filter or outputs:
-        response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
-    return response
 
 
 def server(desk: Desk) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
@@ -108,9 +101,7 @@ def server(desk: Desk) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     made = grpc.aio.server(
         options=[("grpc.max_receive_message_length", limit), ("grpc.so_reuseport", 0)]
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(desk), made
-    )
+    made.add_generic_rpc_handlers((PredictionService(desk).handler(),))
     status = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, made)
     return made, status
@@ -132,6 +123,15 @@ async def _told(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
         await context.abort(failure.code, failure.sentence)
 
 
+def _parsed(kind: type[_Wanted], content: bytes) -> _Wanted:
+    """The message in a request."""
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        name = kind.DESCRIPTOR.full_name
+        raise InputError(f"The message cannot be read; expected a {name}.") from None
+
+
 async def _refuse(method: str, context: grpc.aio.ServicerContext) -> None:
     sentence = f"{method} is not served; expected Predict or GetModelMetadata."
     await context.abort(grpc.StatusCode.UNIMPLEMENTED, sentence)
@@ -146,28 +146,3 @@ def _asked(spec: ModelSpec) -> tuple[str, int | None]:
         label = spec.version_label[:50]
         raise InputError(f"The label {label} cannot be served; expected a version's number.")
     return spec.name, spec.version.value if choice else None
-
-
-def _array(spec: tf.TensorSpec, proto, options: ServeOptions) -> np.ndarray:
-    """A tensor of a request as the checked array of an input."""
-    if proto.dtype != spec.dtype.as_datatype_enum:
-        try:
-            found = tf.as_dtype(proto.dtype).name
-        except TypeError:
-            found = "no known type"
-        raise InputError(f"The input {spec.name} is {found}; expected {spec.dtype.name}.")
-    if proto.tensor_shape.unknown_rank:
-        raise InputError(f"The input {spec.name} has no shape; expected one.")
-    inputs.check_shape(spec, [side.size for side in proto.tensor_shape.dim], options)
-    try:
-        # Strings that are left out would be filled up with text, which is no bytes.
-        array = None if spec.dtype == tf.string and not proto.string_val else tf.make_ndarray(proto)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        array = None
-    if array is None:
-        raise InputError(
-            f"The values of the input {spec.name} do not fit; expected as many as its shape has, "
-            f"each a {spec.dtype.name}."
-        )
-    inputs.check_values(spec, array)
-    return array

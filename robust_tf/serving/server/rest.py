@@ -18,9 +18,9 @@ _LABEL = _MODEL + "/labels/{label:[^/:]+}"
 
 
 def _concerns_us(record: logging.LogRecord) -> bool:
-    """Whether what aiohttp reports is more than a body that could not be unpacked."""
+    """Whether what aiohttp reports is more than a request that is no HTTP."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, web.RequestPayloadError)
+    return not isinstance(error, (BadHttpMessage, web.RequestPayloadError))
 
 
 # What aiohttp writes to instead of its own: a client's nonsense, answered, is no news.

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
 )
 
 from robust_tf.serving.export import export
-from tests.serving.server.running import IMAGES, SHAPE, WEIGHTS, network, running
+from tests.serving.server.running import IMAGES, SHAPE, WEIGHTS, hand_made, network, running
 
 PIXELS = np.random.default_rng(2).integers(0, 256, (3, *SHAPE), dtype=np.uint8)
 FILES = np.array([tf.io.encode_png(image).numpy() for image in PIXELS], object)
@@ -161,6 +161,15 @@ def test_what_is_not_served_is_not_found(stub):
     refused(stub, request, grpc.StatusCode.INVALID_ARGUMENT, "has no name")
 
 
+def test_a_message_that_is_none_is_refused(channel, caplog):
+    for method in ("Predict", "GetModelMetadata"):
+        call = channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")
+        with pytest.raises(grpc.RpcError, match="The message cannot be read") as error:
+            call(b"nonsense", timeout=60)
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert not caplog.records
+
+
 def test_a_message_that_is_too_large_is_refused(stub):
     request = asking(images=np.zeros((600, *SHAPE), np.float32))
     refused(stub, request, grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
@@ -178,6 +187,24 @@ def test_metadata_holds_the_signatures(stub):
     request.metadata_field[:] = ["weights"]
     with pytest.raises(grpc.RpcError, match="expected signature_def"):
         stub.GetModelMetadata(request, timeout=60)
+
+
+@tf.function(
+    input_signature=[tf.TensorSpec([None], tf.string, "text"), tf.TensorSpec([], tf.int64, "seed")]
+)
+def spoken(text, seed):
+    return {"twice": tf.strings.join([text, text]), "seed": seed + 1}
+
+
+def test_text_and_scalars_pass(tmp_path):
+    hand_made(tmp_path / "hand" / "1", serving_default=spoken)
+    with running(tmp_path / "hand", grpc_port=0) as served:
+        with grpc.insecure_channel(f"127.0.0.1:{served.server.grpc_port}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            request = asking(model="hand", text=[b"a", b"\xff"], seed=np.int64(2**40))
+            answer = stub.Predict(request, timeout=60)
+            assert tf.make_ndarray(answer.outputs["twice"]).tolist() == [b"aa", b"\xff\xff"]
+            assert tf.make_ndarray(answer.outputs["seed"]) == 2**40 + 1
 
 
 def test_other_methods_are_not_implemented(stub):
