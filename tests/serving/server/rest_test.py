@@ -198,9 +198,12 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_refused(served):
 
 
 def test_a_body_that_is_too_large_is_refused(served):
+    line = 'robust_tf_requests_total{outcome="too_large",protocol="rest",signature="unknown"}'
+    before = served.metric(line)
     answer = requests.post(served.url + ":predict", data=b" " * 200_001, timeout=60)
     assert answer.status_code == 413
     assert answer.json() == {"error": "The body is too large; expected at most 200000 bytes."}
+    assert served.metric(line) == before + 1
     assert served.predict(**GOOD).status_code == 200
 
 
