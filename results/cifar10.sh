@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The methods at equal budgets on CIFAR-10: the first 1,000 training images of each class, wrn-16-2, 8 epochs, Linf 8/255.
-#   results/cifar10.sh DATA [RUNS]        (80 minutes of training and four hours of AutoAttack on two cores; the same
-#                                          command goes on where it was stopped)
+#   results/cifar10.sh DATA [RUNS]        (80 minutes of training on two cores, and up to half an hour of AutoAttack a row
+#                                          and radius; the same command goes on where it was stopped)
 # Writes run directories into RUNS (runs/cifar10), results/cifar10/NAME.json and, of AutoAttack, NAME-autoattack.json and
 # NAME-autoattack-0.03.json. The training attack of all but bat is 3 steps of 4/255.
 set -euo pipefail

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The Feature Pyramid Decoder on MNIST at 32 pixels with three channels, around wrn-10-1: O is the network alone, FPD the
 # network in the decoder, _pgd trained on attacked images; Linf 0.3.
-#   results/mnist.sh DATA [RUNS]        (about an hour and a half on two cores; the same command goes on where it was stopped)
+#   results/mnist.sh DATA [RUNS]        (about an hour on two cores, AutoAttack not counted; the same command
+#                                        goes on where it was stopped)
 # Writes run directories into RUNS (runs/mnist), results/mnist/NAME.json and, of AutoAttack, NAME-autoattack.json.
 set -euo pipefail
 source "$(dirname "$0")/../tools/venv"

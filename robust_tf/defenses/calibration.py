@@ -1,6 +1,6 @@
 """Finds Active Defense's delta and beta for a network.
 
-    found = calibrate(features, training_images, seeds)
+    found = calibrate(features, training_batches, images, seeds)
     defense = ActiveDefense(features, delta=found.delta, beta=found.beta)
 
 The paper's beta of 80 belongs to the paper's network: the batch norm behind the group leaves the

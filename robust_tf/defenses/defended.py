@@ -3,6 +3,8 @@
 victim = defended_victim(network_victim(network), defense, outer_loops=10)
 """
 
+import math
+
 import tensorflow as tf
 
 from robust_tf import draws
@@ -24,21 +26,26 @@ def defended_victim(bare: Victim, defense: ActiveDefense, outer_loops: int = 1) 
             t, steps, converged = defense(x, draws.fold(here, 0))
             z = tf.cast(bare(t, draws.fold(here, 1))["logits"], tf.float32)
             induced = tf.cast(tf.reduce_max(tf.abs(t - x), axis=(1, 2, 3)), tf.float32)
-            return tf.nn.softmax(z), steps, converged, induced
+            return tf.nn.log_softmax(z), steps, converged, induced
 
         def another(k, *before):
-            p, steps, converged, induced = zip(before, loop(k), strict=True)
-            total = sum(p), sum(steps), tf.logical_and(*converged), tf.maximum(*induced)
-            return k + 1, *total
+            log_p, steps, converged, induced = zip(before, loop(k), strict=True)
+            ended, farthest = tf.logical_and(*converged), tf.maximum(*induced)
+            return k + 1, _log_of_sum(*log_p), sum(steps), ended, farthest
 
-        _, p, steps, converged, induced = tf.while_loop(
+        _, log_p, steps, converged, induced = tf.while_loop(
             lambda k, *_: k < outer_loops, another, (1, *loop(0)), parallel_iterations=1
         )
         return {
-            "logits": tf.math.log(p / outer_loops),
+            "logits": log_p - math.log(outer_loops),
             "steps": steps,
             "converged": converged,
             "induced": induced,
         }
 
     return victim
+
+
+def _log_of_sum(log_a: tf.Tensor, log_b: tf.Tensor) -> tf.Tensor:
+    """log(a + b), finite where a and b themselves are too small for float32."""
+    return tf.maximum(log_a, log_b) + tf.nn.softplus(-tf.abs(log_a - log_b))

@@ -44,3 +44,11 @@ def test_the_same_seed_is_the_same_decision_and_another_is_not():
     first, again = (victim(X, seeds(6))["logits"].numpy() for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert (victim(X, seeds(6, step=1))["logits"].numpy() != first).any()
+
+
+def test_a_network_that_is_very_sure_still_gives_finite_logits():
+    sure = network_victim(linear_network(np.arange(12).reshape(4, 3) * 500.0))
+    defense = ActiveDefense(PIXELS, delta=9.0, sigma=0.01)
+    z = defended_victim(sure, defense, outer_loops=2)(0.5 + X / 2, seeds(6))["logits"].numpy()
+    assert np.isfinite(z).all() and z.min() < -200
+    assert (z.argmax(axis=1) == 2).all()
