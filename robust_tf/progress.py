@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from typing import TextIO
 
 
 def duration(seconds: float) -> str:
@@ -15,10 +16,16 @@ def duration(seconds: float) -> str:
 
 
 class Line:
-    """Shows at most two texts a second on a terminal, one every `log_every` seconds in a log."""
+    """Shows at most two texts a second on a terminal, one every `log_every` seconds in a log.
 
-    def __init__(self, log_every: float = 15.0):
-        self.terminal = sys.stdout.isatty()
+    Args:
+      log_every: seconds between two texts in a log.
+      stream: where they go; standard output unless given.
+    """
+
+    def __init__(self, log_every: float = 15.0, stream: TextIO | None = None):
+        self.stream = stream or sys.stdout
+        self.terminal = self.stream.isatty()
         self.interval = 0.5 if self.terminal else log_every
         self.shown = time.monotonic()
 
@@ -32,8 +39,8 @@ class Line:
         if self.terminal:
             # A line that wraps could not be rewritten.
             text = f"\033[K{text[: shutil.get_terminal_size().columns - 1]}\r"
-        print(text, end="" if self.terminal else "\n", flush=True)
+        print(text, end="" if self.terminal else "\n", file=self.stream, flush=True)
 
     def keep(self, text: str) -> None:
         """A text that stays."""
-        print(f"\033[K{text}" if self.terminal else text, flush=True)
+        print(f"\033[K{text}" if self.terminal else text, file=self.stream, flush=True)
