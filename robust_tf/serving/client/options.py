@@ -7,7 +7,7 @@ import urllib.parse
 from robust_tf.errors import InputError, unknown
 
 FORMATS = ("table", "jsonl")
-_SCHEMES = ("http", "https", "grpc")
+_SCHEMES = ("", "http", "https", "grpc")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,24 +58,30 @@ class QueryOptions:
     @property
     def speaks_grpc(self) -> bool:
         """Whether the server is asked over gRPC."""
-        return self.server.startswith("grpc://")
+        return self._parts[0] == "grpc"
 
     @property
     def address(self) -> str:
         """HOST:PORT of gRPC, or the URL before /v1/models of REST."""
-        if self.speaks_grpc:
-            return self.server.removeprefix("grpc://").rstrip("/")
-        return (self.server if "://" in self.server else f"http://{self.server}").rstrip("/")
+        scheme, rest = self._parts
+        return rest if self.speaks_grpc else f"{scheme or 'http'}://{rest}"
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """The scheme, empty where there is none, and what stands behind it."""
+        scheme, _, rest = self.server.rpartition("://")
+        return scheme.lower(), rest.rstrip("/")
 
     def _refuse_server(self) -> None:
         """Raises unless the server can be an address."""
-        parts = urllib.parse.urlsplit(self.server if "://" in self.server else f"//{self.server}")
+        scheme, rest = self._parts
+        is_url = scheme in ("http", "https")
         try:
-            named = parts.hostname and (parts.port or parts.scheme in ("http", "https"))
+            parts = urllib.parse.urlsplit(f"//{rest}")
+            named = parts.hostname and (parts.port or is_url)
         except ValueError:
             named = False
-        plain = parts.scheme in ("http", "https") or parts.path in ("", "/")
-        if parts.scheme not in ("", *_SCHEMES) or not named or not plain or parts.query:
+        if not named or scheme not in _SCHEMES or parts.query or (parts.path and not is_url):
             raise InputError(
                 f"--server={self.server} is no address; expected such as localhost:8501, "
                 "https://example.org or grpc://localhost:8500."

@@ -41,6 +41,7 @@ def nested(name: str, tensor: tensor_pb2.TensorProto) -> list:
         # As in every TensorProto, values that are left out are equal to the last, or to zero.
         values = list(getattr(tensor, field)) or [0]
         values = (values + values[-1:] * (size - len(values)))[:size]
-    for side in reversed(sides[1:]):
-        values = [values[i : i + side] for i in range(0, len(values), max(side, 1))]
+    for i in range(len(sides) - 1, 0, -1):
+        side, count = sides[i], math.prod(sides[:i])
+        values = [values[k * side : (k + 1) * side] for k in range(count)]
     return values
