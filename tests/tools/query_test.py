@@ -1,5 +1,7 @@
 """Tests of tools/query as a user types it, against model servers made by hand."""
 
+import functools
+import http.server
 import json
 import os
 import pty
@@ -9,7 +11,7 @@ import sys
 import pytest
 
 from tests.commands.running import ROOT, environment, run
-from tests.serving.client.fake import BAD, MODEL, PROTOCOLS, fake_server, free_port
+from tests.serving.client.fake import BAD, MODEL, PROTOCOLS, fake_server, free_port, http_server
 
 QUERY = (sys.executable, str(ROOT / "tools" / "query"))
 
@@ -55,9 +57,23 @@ def test_lines_of_json_and_what_is_sent(folder):
     ]
 
 
-def test_all_answered_is_status_0(folder):
-    with fake_server("rest") as fake:
-        query(fake, folder / "a.png", folder / "c.png")
+class Site(http.server.SimpleHTTPRequestHandler):
+    """Gives out a folder, and is silent about it."""
+
+    def log_message(self, *_):
+        pass
+
+
+def test_all_answered_is_status_0_be_it_files_or_urls(folder):
+    site = functools.partial(Site, directory=folder)
+    with fake_server("rest") as fake, http_server(site) as port:
+        url = f"http://127.0.0.1:{port}/a.png"
+        done = query(fake, url, folder / "c.png", "--top=1")
+        assert fake.asked == [[b"a", b"c"]]
+    assert [row.split() for row in done.stdout.splitlines()[2:]] == [
+        [url, "1", "62.5%"],
+        [str(folder / "c.png"), "1", "62.5%"],
+    ]
 
 
 @pytest.mark.parametrize(

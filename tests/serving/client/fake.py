@@ -7,12 +7,14 @@ import http.server
 import json
 import socket
 import threading
+import types
 from collections.abc import Iterator
 
 import grpc
+import pytest
 
 from robust_tf.interop import serving_protos
-from robust_tf.serving.client import QueryOptions
+from robust_tf.serving.client import QueryOptions, retry
 
 PROTOCOLS = ("rest", "grpc")
 MODEL = "shapes"
@@ -182,3 +184,11 @@ def free_port() -> int:
     """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def pauses_of(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between retries, which are not waited for: for them, no other time passes."""
+    waited: list[float] = []
+    clock = types.SimpleNamespace(monotonic=lambda: sum(waited), sleep=waited.append)
+    monkeypatch.setattr(retry, "time", clock)
+    return waited

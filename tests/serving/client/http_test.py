@@ -30,12 +30,12 @@ STATUSES = {
 
 
 class Site(http.server.BaseHTTPRequestHandler):
-    """Answers by its paths; /drip sends a byte now and then, for ever."""
+    """Answers by its paths; /drip and /headers send a byte now and then, for ever."""
 
-    ended = threading.Event()
+    ended, deserted = threading.Event(), threading.Event()
 
     def do_GET(self):
-        if self.path == "/drip":
+        if self.path in ("/drip", "/headers"):
             return self.drip()
         if self.path == "/gone":
             return None
@@ -47,13 +47,13 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def drip(self):
-        self.send_response(200)
-        self.end_headers()
+        end = b"\r\n" if self.path == "/drip" else b"X-More: "
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n" + end)
         try:
             while not self.ended.wait(0.05):
                 self.wfile.write(b".")
         except ConnectionError:
-            pass
+            self.deserted.set()
 
     def log_message(self, *_):
         pass
@@ -112,9 +112,17 @@ def test_the_server_says_how_long_to_wait(root, path, wait):
     assert failure.value.wait == wait
 
 
-def test_a_byte_now_and_then_does_not_hold_up_the_deadline(root):
-    with pytest.raises(RequestFailed, match="/drip did not answer within 0.3 s"):
+@pytest.mark.parametrize("path", ["/drip", "/headers"])
+def test_a_byte_now_and_then_does_not_hold_up_the_deadline(root, path):
+    with pytest.raises(RequestFailed, match=f"{path} did not answer within 0.3 s"):
+        get(root + path, seconds=0.3)
+
+
+def test_a_body_that_nobody_waits_for_any_more_is_not_read_on(root):
+    Site.deserted.clear()
+    with pytest.raises(RequestFailed, match="did not answer"):
         get(root + "/drip", seconds=0.3)
+    assert Site.deserted.wait(20)
 
 
 def test_grpc_is_told_from_http():

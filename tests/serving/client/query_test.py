@@ -3,15 +3,22 @@ protocols, with servers made by hand."""
 
 import threading
 import time
-import types
 
 import pytest
 
 from robust_tf.errors import InputError
-from robust_tf.serving.client import Query, QueryOptions, retry
+from robust_tf.serving.client import Query, QueryOptions
 from robust_tf.serving.client.answers import Answer, Failure, Guess
-from robust_tf.serving.client.failures import Passing, RequestFailed
-from tests.serving.client.fake import BAD, MODEL, PROBABILITIES, PROTOCOLS, fake_server, free_port
+from robust_tf.serving.client.failures import Passing
+from tests.serving.client.fake import (
+    BAD,
+    MODEL,
+    PROBABILITIES,
+    PROTOCOLS,
+    fake_server,
+    free_port,
+    pauses_of,
+)
 
 TOP = tuple(Guess(i, PROBABILITIES[i], None) for i in (1, 0, 2))
 
@@ -33,11 +40,8 @@ def files(tmp_path):
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """The pauses between retries, which are not waited for: for them, no other time passes."""
-    waited = []
-    clock = types.SimpleNamespace(monotonic=lambda: sum(waited), sleep=waited.append)
-    monkeypatch.setattr(retry, "time", clock)
-    return waited
+    """The pauses between retries."""
+    return pauses_of(monkeypatch)
 
 
 def results(fake, *images, **options):
@@ -185,30 +189,6 @@ def test_class_names_stand_beside_the_numbers_and_must_be_as_many(fake, files, t
         Query(fake.options(class_names=str(names)))
     with pytest.raises(InputError, match="none.txt cannot be read: No such file"):
         Query(fake.options(class_names=str(tmp_path / "none.txt")))
-
-
-def test_pauses_grow_to_a_limit_and_differ():
-    drawn = [[retry.pause(tried) for _ in range(200)] for tried in (0, 3, 1000)]
-    for each, longest in zip(drawn, (0.2, 1.6, 10.0), strict=True):
-        assert longest / 2 <= min(each) < 0.6 * longest
-        assert 0.9 * longest < max(each) <= longest
-
-
-def test_a_server_that_wants_to_be_left_alone_is(pauses):
-    asked = []
-
-    def ask(seconds):
-        asked.append(seconds)
-        if len(asked) == 1:
-            raise Passing("It is busy.", wait=7.0)
-        return "answer"
-
-    assert retry.persist(ask, retries=1, deadline=60) == "answer"
-    assert pauses == [7.0]
-    asked.clear()
-    with pytest.raises(RequestFailed, match="It is busy.$"):
-        retry.persist(ask, retries=1, deadline=6.9)
-    assert len(asked) == 1
 
 
 if __name__ == "__main__":
