@@ -118,6 +118,22 @@ def test_a_reader_that_goes_is_no_stack_trace(folder):
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_lines_of_json_come_before_the_next_is_asked(folder):
+    with fake_server("rest") as fake:
+        fake.trouble = [None, "asleep"]
+        line = [*QUERY, f"--server={fake.address}", f"--model={MODEL}", "--format=jsonl"]
+        process = subprocess.Popen(
+            [*line, "--batch=1", str(folder / "a.png"), str(folder / "c.png")],
+            env=environment(),
+            stdout=subprocess.PIPE,
+        )
+        assert json.loads(process.stdout.readline())["class"] == 1
+        assert not fake.slept_out
+        fake.wake()
+        assert process.stdout.read().count(b"\n") == 1
+        assert process.wait(60) == 0
+
+
 def test_progress_is_seen_on_a_terminal_and_not_in_the_results(folder):
     reader, screen = pty.openpty()
     with fake_server("rest") as fake:

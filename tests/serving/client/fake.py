@@ -52,6 +52,7 @@ class Fake:
       trouble: what becomes of the next predict requests; those after them are answered.
       asked: the images of each predict request that came.
       nap: the seconds that "asleep" takes.
+      slept_out: whether the last one took all of them.
     """
 
     def __init__(self):
@@ -59,6 +60,7 @@ class Fake:
         self.trouble: list[str] = []
         self.asked: list[list[bytes]] = []
         self.nap = 30.0
+        self.slept_out = False
         self._awake = threading.Event()
 
     def options(self, *images: str, **others) -> QueryOptions:
@@ -70,7 +72,7 @@ class Fake:
         self.asked.append(contents)
         fate = self.trouble.pop(0) if self.trouble else None
         if fate == "asleep":
-            self._awake.wait(self.nap)
+            self.slept_out = not self._awake.wait(self.nap)
             return None
         return "invalid" if BAD in contents else fate
 
@@ -134,6 +136,8 @@ class _Service(serving_protos.prediction_service_pb2_grpc.PredictionServiceServi
     def Predict(self, request, context):
         contents = list(request.inputs["image_bytes"].string_val)
         fate = self._fake.fate(contents)
+        if list(request.output_filter) != ["probabilities"]:
+            fate = "failed"
         if fate:
             context.abort(STATUSES[fate][1], f"It is {fate}.")
         response = serving_protos.predict_pb2.PredictResponse()
