@@ -124,7 +124,8 @@ def test_lines_of_json_come_before_the_next_is_asked(folder):
         line = [*QUERY, f"--server={fake.address}", f"--model={MODEL}", "--format=jsonl"]
         process = subprocess.Popen(
             [*line, "--batch=1", str(folder / "a.png"), str(folder / "c.png")],
-            env=environment(),
+            # Where it is set, Python itself sees to what is tested here.
+            env={**environment(), "PYTHONUNBUFFERED": ""},
             stdout=subprocess.PIPE,
         )
         assert json.loads(process.stdout.readline())["class"] == 1
