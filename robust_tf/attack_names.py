@@ -4,6 +4,8 @@ fgsm, pgd-20, autoattack        one attack, with the number of its steps
 pgd-10/50/100                   one run that is judged after each of these steps
 apgd-ce+square                  an ensemble: each attacks what the ones before left standing
 transfer:pgd-20@RUN_DIR         made on another network
+apgd-ce-eot10                   each step of APGD averages ten draws of a random victim
+apgd-lf:-3.16                   APGD on cross-entropy - 3.16 max(L_F, delta): Active Defense in mind
 """
 
 import difflib
@@ -15,8 +17,13 @@ from robust_tf.errors import InputError
 
 WITH_STEPS = ("pgd", "cw", "mifgsm", "pgd-targeted", "pgd-multitargeted", "shift")
 WITHOUT = ("clean", "fgsm", "apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t", "square", "nattack")
-WITHOUT += ("cw-l2", "deepfool", "autoattack", "autoattack-plus", "autoattack-rand")
-NAMES = (*WITHOUT, *(f"{kind}-K" for kind in WITH_STEPS))
+WITHOUT += ("cw-l2", "deepfool", "autoattack", "autoattack-plus", "autoattack-rand", "apgd-steps")
+WITH_WEIGHT = ("apgd-lf",)
+NAMES = (*WITHOUT, *(f"{kind}-K" for kind in WITH_STEPS), *(f"{kind}:W" for kind in WITH_WEIGHT))
+# The names that can average draws of a random victim.
+WITH_EOT = ("apgd-ce", "apgd-dlr", "apgd-t", "apgd-lf", "apgd-steps")
+# The names that look at the features that Active Defense smooths, which only a stand-in shows.
+OF_FEATURES = ("apgd-lf", "apgd-steps")
 # The names that need no gradient of the attacked network.
 GRADIENT_FREE = ("clean", "square", "nattack", "transfer")
 # The names that look for the nearest adversarial image, at whatever distance.
@@ -34,6 +41,8 @@ class AttackName(NamedTuple):
       steps: after which the attack is judged; several are a sweep.
       parts: the stages of an ensemble, or what a transfer makes on its source.
       source: the network that a transfer is made on.
+      weight: of the term that the loss has beside cross-entropy.
+      eot: draws of a random victim that each step averages.
     """
 
     text: str
@@ -41,6 +50,8 @@ class AttackName(NamedTuple):
     steps: tuple[int, ...] = ()
     parts: tuple["AttackName", ...] = ()
     source: str = ""
+    weight: float = 0.0
+    eot: int = 1
 
 
 def parse(text: str) -> AttackName:
@@ -81,7 +92,7 @@ def parse_for_validation(text: str) -> AttackName:
     """A name that means something while a network trains: of one attack on that network."""
     name = parse(text)
     kinds = {name.kind, *(part.kind for part in name.parts)}
-    if len(name.steps) > 1 or kinds & {"transfer", "shift", *UNBOUNDED}:
+    if len(name.steps) > 1 or kinds & {"transfer", "shift", *UNBOUNDED, *OF_FEATURES}:
         raise InputError(f"{text} is for evaluate; expected one attack, such as pgd-10.")
     return name
 
@@ -101,8 +112,17 @@ def _part(text: str, whole: str) -> AttackName:
 
 
 def _one(text: str) -> AttackName:
+    averaged = re.fullmatch(r"(.+)-eot([1-9]\d*)", text)
+    if averaged:
+        name = _one(averaged[1])
+        if name.kind not in WITH_EOT:
+            raise InputError(f"{text} cannot be; only {', '.join(WITH_EOT)} average draws.")
+        return name._replace(text=text, eot=int(averaged[2]))
     if text in WITHOUT:
         return AttackName(text, text)
+    kind, _, weight = text.partition(":")
+    if kind in WITH_WEIGHT and re.fullmatch(r"-?\d+(\.\d+)?", weight):
+        return AttackName(text, kind, weight=float(weight))
     kind, _, counts = text.rpartition("-")
     if kind not in WITH_STEPS or not re.fullmatch(r"[1-9]\d*(/[1-9]\d*)*", counts):
         raise _unknown(text)
@@ -116,8 +136,9 @@ def _one(text: str) -> AttackName:
 
 def _unknown(text: str) -> InputError:
     steps = re.search(r"\d+", text)
-    known = [name.replace("K", steps[0] if steps else "20") for name in NAMES]
+    known = [name.replace("K", steps[0] if steps else "20").replace("W", "1") for name in NAMES]
     nearest = difflib.get_close_matches(text, known, n=1) or ["pgd-20"]
     return InputError(
-        f"{text} is no attack; expected one of {', '.join(NAMES)} (K steps), perhaps {nearest[0]}."
+        f"{text} is no attack; expected one of {', '.join(NAMES)} (K steps, W a number), perhaps "
+        f"{nearest[0]}."
     )

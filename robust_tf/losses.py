@@ -151,6 +151,29 @@ class WithShift:
         return cross_entropy(outputs, label) + self.weight * mean_square
 
 
+@dataclasses.dataclass(frozen=True)
+class WithFeatureLoss:
+    """L = L_ce + lambda max(L_F, delta), paper 4's equation 4: an attack that knows of the defence.
+
+    Attributes:
+      weight: lambda; above zero the features are led away from what the defence smooths, below zero
+        to where it has little to do.
+    """
+
+    weight: float
+
+    def __call__(self, outputs: Outputs, label: tf.Tensor) -> tf.Tensor:
+        """Each image's value."""
+        floored = tf.cast(outputs["floored_feature_loss"], tf.float32)
+        return cross_entropy(outputs, label) + self.weight * floored
+
+
+def unevenness(outputs: Outputs, label: tf.Tensor) -> tf.Tensor:
+    """L_F, whatever the label: what a defence that smooths features has to work off."""
+    del label
+    return tf.cast(outputs["feature_loss"], tf.float32)
+
+
 def feature_loss(features: tf.Tensor) -> tf.Tensor:
     """L_F = 1 / (W H C) sum_ijk |F_ijk - mean(F)|, paper 4's equation 3, with each image's mean."""
     F = features if features.dtype == tf.float64 else tf.cast(features, tf.float32)

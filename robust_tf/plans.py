@@ -125,11 +125,30 @@ class Train:
 
 
 @dataclasses.dataclass(frozen=True)
+class Defense:
+    """A defence at inference."""
+
+    defense: str
+    defense_layer: str
+    defense_delta: float | None
+    defense_beta: float
+    defense_sigma: float
+    defense_cap: int
+    defense_clip: bool
+    defense_loops: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluate:
     """A whole evaluation."""
 
     model: pathlib.Path
     data: Data
+    defense: Defense
+    defense_attacked_cap: int | None
+    decisions: int
+    submissions: tuple[int, ...]
+    keep_transfers: pathlib.Path | None
     norm: str
     eps: float
     attacks: tuple[str, ...]
@@ -143,6 +162,7 @@ class Evaluate:
     restarts: int
     targeted: str
     kappa: float
+    queries: int | None
     shift_weight: float
     quantize: bool
     verdict: bool
@@ -158,3 +178,17 @@ class Export:
 
     model: pathlib.Path
     export_dir: pathlib.Path
+    defense: Defense
+    defense_seeded: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibrate:
+    """A calibration of Active Defense."""
+
+    model: pathlib.Path
+    data: Data
+    defense_layer: str
+    defense_sigma: float
+    seed: int
+    output: pathlib.Path

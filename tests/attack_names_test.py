@@ -25,6 +25,21 @@ def test_names_by_hand():
     assert parse(name) == AttackName(name, "transfer", parts=parts[1:], source="runs/a+b@2")
 
 
+def test_averages_and_weights_by_hand():
+    name = "apgd-dlr-eot10"
+    assert parse(name) == AttackName(name, "apgd-dlr", eot=10)
+    assert parse("apgd-lf:-3.16") == AttackName("apgd-lf:-3.16", "apgd-lf", weight=-3.16)
+    both = AttackName("apgd-lf:0.1-eot2", "apgd-lf", weight=0.1, eot=2)
+    assert parse("apgd-lf:0.1-eot2") == both
+    whole = "transfer:apgd-lf:0.1-eot2@noise"
+    assert parse(whole) == AttackName(whole, "transfer", parts=(both,), source="noise")
+    with pytest.raises(InputError, match="square-eot5 cannot be; only apgd-ce, apgd-dlr, "):
+        parse("square-eot5")
+    for text in ("apgd-lf", "apgd-lf:x", "apgd-ce-eot0", "apgd-ce:1"):
+        with pytest.raises(InputError, match=f"{text} is no attack"):
+            parse(text)
+
+
 @pytest.mark.parametrize(
     "name",
     ["pgd", "pgd-0", "pgd-", "pgd-1.5", "cw--3", "PGD-20", "", "autoatack", "pgd-5/", "fgsm+", "+"],

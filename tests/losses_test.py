@@ -155,5 +155,16 @@ def test_the_shift_of_a_restoration_by_hand():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_the_loss_that_knows_of_active_defense_by_hand():
+    L_F, delta = np.array([0.5, 0.01], np.float32), 0.02
+    floored = tf.maximum(tf.constant(L_F), delta)
+    outputs = {**_outputs(Z), "feature_loss": tf.constant(L_F), "floored_feature_loss": floored}
+    cross_entropy = losses.cross_entropy(outputs, LABEL).numpy()
+    for weight in (3.16, -100.0, 0.0):
+        found = losses.WithFeatureLoss(weight)(outputs, LABEL)
+        np.testing.assert_allclose(found, cross_entropy + weight * np.array([0.5, 0.02]), rtol=1e-6)
+    np.testing.assert_array_equal(losses.unevenness(outputs, LABEL), L_F)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

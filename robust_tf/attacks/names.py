@@ -41,6 +41,7 @@ class Options:
       shift_weight: of the restoration's shift in shift-K.
       outputs: which of the victim's outputs white-box attacks take their loss of: of several one
         after the other.
+      queries: of the victim by square and nattack for an image; None is what their papers say.
       judge: the victim itself decides who is fooled: fooled images leave the batch.
     """
 
@@ -52,6 +53,7 @@ class Options:
     kappa: float = 50.0
     shift_weight: float = 10.0
     outputs: tuple[str, ...] = (LOGITS,)
+    queries: int | None = None
     judge: bool = False
 
 
@@ -124,23 +126,38 @@ def _on(output: str, attack: Attack) -> Attack:
 
 def _one(name: AttackName, threat: Threat, options: Options) -> Attack:
     judge, l2 = {"judge": options.judge}, dataclasses.replace(threat, norm="L2")
-    restarts = {"restarts": options.restarts}
+    apgd = {"restarts": options.restarts, "eot": name.eot, **judge}
     if name.steps or name.kind in ("clean", "fgsm"):
         return _pgd(name, threat, options)
     return {
-        "apgd-ce": lambda: APGD(threat, **restarts, **judge),
-        "apgd-dlr": lambda: APGD(threat, loss=losses.dlr, **restarts, **judge),
-        "apgd-t": lambda: APGD(threat, loss=losses.targeted_dlr, targets=9, **restarts, **judge),
+        "apgd-ce": lambda: APGD(threat, **apgd),
+        "apgd-dlr": lambda: APGD(threat, loss=losses.dlr, **apgd),
+        "apgd-t": lambda: APGD(threat, loss=losses.targeted_dlr, targets=9, **apgd),
+        "apgd-lf": lambda: APGD(threat, loss=losses.WithFeatureLoss(name.weight), **apgd),
+        "apgd-steps": lambda: APGD(threat, loss=losses.unevenness, **apgd),
         "fab": lambda: FAB(threat, targets=0, **judge),
         "fab-t": lambda: FAB(threat, **judge),
-        "square": lambda: Square(threat, **judge),
-        "nattack": lambda: NAttack(threat, **judge),
+        "square": lambda: _square(threat, options),
+        "nattack": lambda: _nattack(threat, options),
         "cw-l2": lambda: CarliniWagner(l2),
         "deepfool": lambda: DeepFool(threat),
         "autoattack": lambda: autoattack(threat, "standard", **judge),
         "autoattack-plus": lambda: autoattack(threat, "plus", **judge),
         "autoattack-rand": lambda: autoattack(threat, "rand", **judge),
     }[name.kind]()
+
+
+def _square(threat: Threat, options: Options) -> Square:
+    square = Square(threat, judge=options.judge)
+    return dataclasses.replace(square, queries=options.queries or square.queries)
+
+
+def _nattack(threat: Threat, options: Options) -> NAttack:
+    nattack = NAttack(threat, judge=options.judge)
+    if options.queries is None:
+        return nattack
+    steps = (options.queries - 1) // (nattack.population + 1)
+    return dataclasses.replace(nattack, steps=max(1, steps))
 
 
 def _pgd(name: AttackName, threat: Threat, options: Options) -> Attack:

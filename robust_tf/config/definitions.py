@@ -177,6 +177,47 @@ kinds.name(
 )
 kinds.name("export_dir", None, "folder to export to; train does so at its end unless none")
 
+# Defence at inference
+kinds.choice(
+    "defense", "none", ("none", "active"), "paper 4's Active Defense, or the network alone"
+)
+kinds.name("defense_layer", None, "layer whose feature loss is descended (calibrate's; group0)")
+kinds.number(
+    "defense_delta",
+    None,
+    "delta, the feature loss at which an image is done (calibrate's; the paper's for cifar10 and "
+    "cifar100)",
+)
+kinds.number("defense_beta", None, "beta, the step size (calibrate's; 80)", low=1e-9)
+kinds.number("defense_sigma", None, "sigma of the uniform noise (calibrate's; 0.075)")
+kinds.count("defense_cap", 1000, "most steps of an image; 0 is noise alone")
+kinds.switch("defense_clip", False, "each step ends in [0, 1]")
+kinds.count("defense_loops", 1, "decisions whose softmaxes are averaged (outerloop)", low=1)
+kinds.switch(
+    "defense_seeded",
+    False,
+    "exports a signature that takes the noise's seeds as well: for tests, for whoever chooses the "
+    "seeds chooses the noise",
+)
+kinds.count(
+    "defense_attacked_cap",
+    None,
+    "most steps of the loop that attacks go through; what decides takes all (--defense_cap)",
+)
+kinds.count(
+    "decisions",
+    None,
+    "decisions of a random defence on each image, each with noise that no attack has seen; their "
+    "share counts (5)",
+    low=1,
+)
+kinds.counts("submissions", "numbers of times that the clean image is submitted, as in 1,10,100")
+kinds.name(
+    "keep_transfers",
+    None,
+    "folder for the images of transfers, which an evaluation of another defence then judges too",
+)
+
 # Evaluation and export
 kinds.name("model", None, "run directory, .keras file or SavedModel to evaluate or export")
 kinds.name("signature", "serving_default", "signature of a SavedModel")
@@ -186,8 +227,9 @@ flags.DEFINE_list(
     "attacks",
     ["clean", "fgsm", "pgd-20", "cw-20"],
     f"which ones: {', '.join(attack_names.NAMES)}; a sweep as in pgd-10/50/100; an ensemble as in "
-    "apgd-ce+square; transfer:NAME@RUN_DIR, or @dense for a substitute trained on answers and, of "
-    "a Feature Pyramid Decoder, @identity (BPDA) and @one-pass",
+    "apgd-ce+square; apgd-ce-eotN for steps that average N draws; transfer:NAME@RUN_DIR, or @dense "
+    "for a substitute trained on answers, of a Feature Pyramid Decoder @identity (BPDA) and "
+    "@one-pass, of Active Defense @bare, @noise and @softened",
 )
 kinds.check("attacks", lambda names: [attack_names.parse(name) for name in names])
 kinds.choice(
@@ -217,6 +259,7 @@ kinds.choice(
     _TARGETS,
     "class that an evaluation's attacks aim at; none is untargeted",
 )
+kinds.count("queries", None, "queries of square and nattack an image (5,000; 60,201)", low=1)
 kinds.number("shift_weight", 10.0, "weight of the restoration's shift in shift-K")
 kinds.switch("quantize", False, "adversarial images are put on the 8-bit grid and then judged")
 kinds.name("save_adversarial", None, "folder for the adversarial images; sets --quantize")

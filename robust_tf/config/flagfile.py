@@ -21,7 +21,24 @@ OF_AN_EVALUATION += (
     "quantize",
     "save_adversarial",
     "verdict",
+    "queries",
+    "decisions",
+    "submissions",
+    "keep_transfers",
 )
+OF_A_DEFENCE = (
+    "defense",
+    "defense_layer",
+    "defense_delta",
+    "defense_beta",
+    "defense_sigma",
+    "defense_cap",
+    "defense_clip",
+    "defense_loops",
+    "defense_seeded",
+    "defense_attacked_cap",
+)
+NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE
 
 
 def save(run_dir: pathlib.Path) -> None:
@@ -30,13 +47,19 @@ def save(run_dir: pathlib.Path) -> None:
     A run that is resumed must be the same run: other flags than the saved ones are refused.
     """
     path = run_dir / "flags.cfg"
-    kept = [flag for flag in _ours() if flag.name not in OF_AN_EVALUATION]
+    kept = [flag for flag in _ours() if flag.name not in NOT_OF_A_RUN]
     lines = sorted(_line(flag) for flag in kept if flag.value is not None)
     # A command that was refused, or ended before its first epoch did, binds nobody.
     if (run_dir / "backup").exists():
         _refuse_changes(path, lines)
     with files.replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n")
+
+
+def write_calibration(path: pathlib.Path, **values: str | float) -> None:
+    """Writes what was found for a defence, so that --flagfile, evaluate and export read it."""
+    with files.replacing(path) as temporary:
+        temporary.write_text("".join(f"--{name}={value}\n" for name, value in values.items()))
 
 
 def read(path: pathlib.Path) -> dict[str, str]:

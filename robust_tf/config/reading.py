@@ -7,11 +7,12 @@ import re
 from absl import flags
 
 from robust_tf import attack_names
-from robust_tf.config import flagfile
+from robust_tf.config import defense, flagfile
 from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
 from robust_tf.config.definitions import DENOISERS
+from robust_tf.config.filling import fill, take
 from robust_tf.errors import InputError
-from robust_tf.plans import Evaluate, Export, Train
+from robust_tf.plans import Calibrate, Evaluate, Export, Train
 
 FLAGS = flags.FLAGS
 
@@ -35,7 +36,7 @@ _FLAGS_OF = (
 
 def train() -> Train:
     """What the flags say of a training run."""
-    for name in flagfile.OF_AN_EVALUATION:
+    for name in flagfile.NOT_OF_A_RUN:
         if FLAGS[name].present:
             raise InputError(f"--{name} does nothing in training; it is a flag of evaluate.")
     _refuse_default_radius(FLAGS.eps)
@@ -58,50 +59,65 @@ def evaluate() -> Evaluate:
         # Beside it, --eps is the training's, as in a flagfile.
         FLAGS.eps = FLAGS.eval_eps
     model = _model()
+    defense.fill(model)
+    defense.fill_decisions()
     # The radius that a run was validated at is the one to evaluate it at.
-    _fill({"eps": FLAGS.eval_eps})
+    fill({"eps": FLAGS.eval_eps})
     _refuse_default_radius(FLAGS.eps)
-    _fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
+    fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
     is_run = model.is_dir() and not (model / "saved_model.pb").exists()
     folder = model / "results" if is_run else model.parent
     output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name()
     _refuse_attacks()
     folder = pathlib.Path(FLAGS.save_adversarial) if FLAGS.save_adversarial else None
+    keep = pathlib.Path(FLAGS.keep_transfers) if FLAGS.keep_transfers else None
     # What is written is what was judged.
     given = {"quantize": FLAGS.quantize or folder is not None, "save_adversarial": folder}
+    given["keep_transfers"] = keep
     return _read(Evaluate, model=model, attacks=tuple(FLAGS.attacks), output=output, **given)
 
 
 def export() -> Export:
     """What the flags say of an export."""
     model = _model()
-    if FLAGS.export_dir in (None, "none"):
-        return Export(model, (model if model.is_dir() else model.parent) / "export")
-    return Export(model, pathlib.Path(FLAGS.export_dir))
+    defense.fill(model)
+    beside = (model if model.is_dir() else model.parent) / "export"
+    given = FLAGS.export_dir not in (None, "none")
+    export_dir = pathlib.Path(FLAGS.export_dir) if given else beside
+    return _read(Export, model=model, export_dir=export_dir)
+
+
+def calibrate() -> Calibrate:
+    """What the flags say of a calibration."""
+    model = _model("per_class", "holdout")
+    fill({**defense.PAPERS, **BY_DATASET[FLAGS.dataset]})
+    folder = model if model.is_dir() else model.parent
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / defense.CALIBRATED
+    return _read(Calibrate, model=model, output=output)
 
 
 def _fill_for_training() -> None:
     """The more particular comes first: the method, then the data set, then what is left."""
-    _fill(BY_METHOD.get(FLAGS.method, {}))
+    fill(BY_METHOD.get(FLAGS.method, {}))
     if FLAGS.fpd not in (None, "none"):
         # Paper 2: "replacing all the activation functions from ReLU to ELU", "fs = Tanh(x)".
-        _fill({"activation": "elu", "head": "tanh"})
+        fill({"activation": "elu", "head": "tanh"})
     defaults = OTHERWISE | BY_DATASET[FLAGS.dataset]
-    _fill({"optimizer": defaults["optimizer"]})
+    fill({"optimizer": defaults["optimizer"]})
     if FLAGS.optimizer == "adam":
-        _fill({"lr": ADAM_LR})
-    _fill(defaults)
+        fill({"lr": ADAM_LR})
+    fill(defaults)
     if FLAGS.method == "bat":
         # "we use one-step PGD", of step size epsilon; "two of 8 in 16" for ImageNet.
-        _fill({"attack_step_size": FLAGS.eps / max(1, FLAGS.attack_steps)})
-    _fill({"eval_eps": FLAGS.eps, "attack_precision": FLAGS.precision})
+        fill({"attack_step_size": FLAGS.eps / max(1, FLAGS.attack_steps)})
+    fill({"eval_eps": FLAGS.eps, "attack_precision": FLAGS.precision})
     if FLAGS.method == "fpd":
-        _fill({"fpd_noise": FLAGS.eps})
+        fill({"fpd_noise": FLAGS.eps})
     # Under PGD all networks of a clean training are at 0, but for the first ones.
     noise = FLAGS.method == "fpd" and FLAGS.fpd_input == "noise"
     clean = noise or FLAGS.method in ("standard", "smoothing")
-    _fill({"val_attack": "clean" if clean else "pgd-10"})
-    _fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
+    fill({"val_attack": "clean" if clean else "pgd-10"})
+    fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
 
 
 def _refuse_contradictions() -> None:
@@ -189,13 +205,6 @@ def _result_name() -> str:
     return re.sub(r"[/:@+]+", "_", "-".join(parts)) + ".json"
 
 
-def _fill(values: dict) -> None:
-    """Gives flags that nobody set the value they have in this setting."""
-    for name, value in values.items():
-        if FLAGS[name].value is None:
-            FLAGS[name].value = value
-
-
 def _read(plan: type, **given):
     """A plan whose fields are the values of the flags of their names, but for those given."""
 
@@ -208,7 +217,12 @@ def _read(plan: type, **given):
     return plan(**{field.name: value(field) for field in rest}, **given)
 
 
-def _model() -> pathlib.Path:
+def _model(*more: str) -> pathlib.Path:
+    """The model's path; what the command line leaves open is what its run was made with.
+
+    Args:
+      *more: names of flags of the run beside the usual ones.
+    """
     if FLAGS.model is None:
         raise InputError(
             "--model is missing; expected a run directory, a .keras file or a SavedModel."
@@ -221,18 +235,17 @@ def _model() -> pathlib.Path:
     # A checkpoint lies in the folder checkpoints of its run.
     for run_dir in (model, model.parent.parent):
         if (run_dir / "flags.cfg").exists():
-            _adopt(run_dir / "flags.cfg")
+            _adopt(run_dir / "flags.cfg", *more)
             break
     return model
 
 
-def _adopt(path: pathlib.Path) -> None:
+def _adopt(path: pathlib.Path, *more: str) -> None:
     """Takes from a run's flags what the command line leaves open."""
     saved = flagfile.read(path)
     # A run from before there was --eval_eps was validated at its --eps.
     saved.setdefault("eval_eps", saved["eps"])
-    other_norm = FLAGS["norm"].present and FLAGS.norm != saved["norm"]
-    for name in _OF_THE_RUN:
+    if FLAGS["norm"].present and FLAGS.norm != saved["norm"]:
         # A radius means nothing in another norm.
-        if name in saved and not FLAGS[name].present and not (name == "eval_eps" and other_norm):
-            FLAGS[name].parse(saved[name])
+        del saved["eval_eps"]
+    take({name: saved[name] for name in (*_OF_THE_RUN, *more) if name in saved})

@@ -62,7 +62,7 @@ class ActiveDefense:
 
     def __call__(self, t: tf.Tensor, seeds: tf.Tensor) -> Induced:
         """The smoother images; fresh noise for each image's seed."""
-        t = self._noisy(tf.convert_to_tensor(t), seeds)
+        t = self.noisy(tf.convert_to_tensor(t), seeds)
         everybody = tf.range(tf.shape(t)[0])
 
         def step(i, running, found):
@@ -93,7 +93,7 @@ class ActiveDefense:
         )
         return found._replace(t=tf.ensure_shape(found.t, t.shape))
 
-    def _noisy(self, t: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    def noisy(self, t: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Line 2: t = t + uniform(-sigma, sigma)."""
         noise = {"minval": -self.sigma, "maxval": self.sigma, "dtype": t.dtype}
         return t + draws.per_image(tf.random.stateless_uniform, seeds, tuple(t.shape[1:]), **noise)

@@ -8,7 +8,7 @@ scale of the features, and with it that of the gradient, free.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import keras
@@ -41,6 +41,7 @@ def calibrate(
     images: tf.Tensor,
     seeds: tf.Tensor,
     sigma: float = 0.075,
+    say: Callable[[str], object] = lambda so_far: None,
 ) -> Calibration:
     """Delta from the training images, and beta so that the median image takes 200 to 400 steps.
 
@@ -50,12 +51,18 @@ def calibrate(
       images: on which steps are counted.
       seeds: of their noise.
       sigma: of the noise.
+      say: is told how far it is.
     """
     graph = tf.function(lambda x: feature_loss(features(x, training=False)), autograph=False)
-    training_loss = float(np.mean(np.concatenate([graph(x).numpy() for x in training])))
+    losses = []
+    for x in training:
+        losses.extend(graph(x).numpy())
+        say(f"feature loss of {len(losses):,} images: {np.mean(losses):.4g}")
+    training_loss = float(np.mean(losses))
     defense = ActiveDefense(features, delta=SHARE * training_loss, sigma=sigma)
     beta, taken = _first_beta(defense, images, seeds), []
     for _ in range(TRIALS):
+        say(f"trying beta {beta:.3g}")
         defense = dataclasses.replace(defense, beta=beta)
         steps = tf.function(defense, autograph=False)(images, seeds).steps
         median = float(np.median(steps))

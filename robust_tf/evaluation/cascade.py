@@ -1,6 +1,6 @@
 """Runs attacks stage by stage, each on the images that those before it left standing.
 
-cascade = Cascade(victim, batches, threat, state, seed=0)
+cascade = Cascade(Judge(victim, threat, seed=0), batches, state)
 cascade.run("autoattack", stages("autoattack", attack), standing)
 """
 
@@ -9,16 +9,17 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from robust_tf import progress
 from robust_tf.attacks import Attack, Sweep
 from robust_tf.evaluation import public_lines
-from robust_tf.evaluation.judge import Judged, judge
+from robust_tf.evaluation.decisions import DEFENCE
+from robust_tf.evaluation.judge import Judge, Judged
+from robust_tf.evaluation.keeping import Kept
 from robust_tf.evaluation.saving import Saved
 from robust_tf.evaluation.state import OUTCOME, State
-from robust_tf.threat import Threat
-from robust_tf.victim import Victim
 
 Batches = Callable[[Sequence[int]], tf.data.Dataset]
 
@@ -28,22 +29,20 @@ class Cascade:
     """What all stages have in common.
 
     Attributes:
-      victim: what is attacked, and what judges.
+      judge: says what attacks come to.
       batches: gives the (image, label, index) batches of the images of these indices.
-      threat: the threat model that is judged by.
       state: takes the outcomes. Images that it has an outcome of are not attacked again.
-      seed: of all random draws.
-      quantize: adversarial images are put on the 8-bit grid before they are judged.
+      clean_decisions: how often unattacked images are decided.
       saved: writes the adversarial images.
+      keeping: what keeps the images of a transfer, for evaluations that judge the same ones.
     """
 
-    victim: Victim
+    judge: Judge
     batches: Batches
-    threat: Threat
     state: State
-    seed: int
-    quantize: bool = False
+    clean_decisions: int = 1
     saved: Saved | None = None
+    keeping: Callable[[Attack | Sweep], Kept | None] = lambda attack: None
 
     def run(self, name: str, parts: dict[str, Attack], standing: Sequence[int]) -> None:
         """Each part from the original images, and only those that all before left standing.
@@ -54,15 +53,16 @@ class Cascade:
             self.together(parts, next(iter(parts.values())), standing)
             return
         stages = {key: key.removeprefix(f"{name}/") for key in parts}
-        share, seconds = self._share(self.state.right("clean")), 0.0
+        share, seconds = self.state.share(["clean"]), 0.0
         print(public_lines.opening(name, list(stages.values()), share))
+        done = ["clean"]
         for key, stage in stages.items():
             self._add({key: parts[key]}, parts[key], standing, row=name, stage=stage)
-            standing = self.state.right(key)
-            seconds += self.state.of(key)["seconds"]
-            print(public_lines.after(stage, self._share(standing), seconds), flush=True)
+            standing, done = self.state.right(key), [*done, key]
+            share, seconds = self.state.share(done), seconds + self.state.of(key)["seconds"]
+            print(public_lines.after(stage, share, seconds), flush=True)
         extremes = self.state.extremes(("clean", *parts))
-        print(public_lines.closing(self.threat.norm, *extremes, self._share(standing)))
+        print(public_lines.closing(self.judge.threat.norm, *extremes, share))
 
     def together(
         self, attacks: dict[str, Attack], call: Attack | Sweep, standing: Sequence[int]
@@ -72,9 +72,6 @@ class Cascade:
         for key in attacks if standing else ():
             outcome = self.state.of(key)
             print(f"{self._so_far(key, len(standing))}  {outcome['seconds']:.1f} s", flush=True)
-
-    def _share(self, standing: Sequence[int]) -> float:
-        return len(standing) / max(1, len(self.state.of("clean")["index"]))
 
     def _add(
         self, attacks: dict, call, standing: Sequence[int], row: str = "", stage: str = ""
@@ -94,8 +91,10 @@ class Cascade:
         if not rest:
             return
         data, line, begun = self.batches(rest), progress.Line(), time.monotonic()
-        options = {"seed": self.seed, "quantize": self.quantize, "signature": data.element_spec}
-        judged = judge(attacks, call, self.victim, self.threat, **options)
+        judge = self.judge
+        if first == "clean":
+            judge = dataclasses.replace(judge, decisions=self.clean_decisions)
+        judged = judge.of(attacks, call, data.element_spec, self.keeping(call))
         made, size = 0, 0
         for number, (x, label, index) in enumerate(data, 1):
             started = time.monotonic()
@@ -108,7 +107,7 @@ class Cascade:
             self.state.save()
             made, size = made + len(index), max(size, len(index))
             if stage:
-                fooled = len(index) - sum(found[first].right)
+                fooled = len(index) - np.count_nonzero(found[first].right)
                 count = math.ceil(len(rest) / size)
                 line.keep(public_lines.batch(stage, number, count, fooled, len(index)))
             if line.due():
@@ -118,7 +117,7 @@ class Cascade:
 
     def _so_far(self, key: str, count: int) -> str:
         outcome = self.state.of(key)
-        made, right = len(outcome["index"]), sum(outcome["right"])
+        made, right = len(outcome["index"]), np.count_nonzero(outcome["right"])
         if key == "clean":
             return f"clean  {made}/{count} images, {right} right"
         return f"{key}  {made}/{count} images, {made - right} successfully perturbed"
@@ -126,5 +125,6 @@ class Cascade:
 
 def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:
     """A batch's outcomes as the state has them."""
-    outcome = {name: getattr(found, name).tolist() for name in OUTCOME}
+    said = {name: getattr(found, name) for name in (*OUTCOME, *DEFENCE)}
+    outcome = {name: values.tolist() for name, values in said.items() if values is not None}
     return {"index": index.numpy().tolist(), **outcome}

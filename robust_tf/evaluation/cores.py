@@ -33,7 +33,7 @@ def on_all_cores(graph: Callable[..., dict], cores: int | None = None) -> Callab
     """Calls a graph on a part of the batch on each core.
 
     Args:
-      graph: of batches of images, to nested tensors with a row an image.
+      graph: of nested tensors with a row an image, to the like.
       cores: None is all there are, or one where there is a GPU.
 
     Returns:
@@ -41,12 +41,17 @@ def on_all_cores(graph: Callable[..., dict], cores: int | None = None) -> Callab
     """
     cores = cores or _cores()
 
-    def call(*batch: tf.Tensor) -> dict:
-        parts = min(cores, len(batch[0]))
-        bounds = np.linspace(0, len(batch[0]), parts + 1).astype(int)
+    def call(*batch) -> dict:
+        count = len(tf.nest.flatten(batch)[0])
+        parts = min(cores, count)
+        bounds = np.linspace(0, count, parts + 1).astype(int)
+
+        def part(begin, end):
+            return tf.nest.map_structure(lambda t: tf.convert_to_tensor(t[begin:end]), batch)
+
         with ThreadPoolExecutor(parts) as pool:
             found = [
-                pool.submit(graph, *(t[begin:end] for t in batch))
+                pool.submit(graph, *part(begin, end))
                 for begin, end in zip(bounds, bounds[1:], strict=False)
             ]
             rows = [tf.nest.map_structure(lambda t: t.numpy(), one.result()) for one in found]

@@ -1,5 +1,6 @@
 """One batch of an evaluation: attacked, judged, and checked to be within the threat model."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,15 +12,21 @@ from robust_tf.attacks import Attack, Sweep, Unbounded
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.choosing import choose
 from robust_tf.evaluation.cores import on_all_cores
+from robust_tf.evaluation.decisions import decide, over_decisions
+from robust_tf.evaluation.keeping import Kept
 from robust_tf.threat import Threat
-from robust_tf.victim import Victim, right
+from robust_tf.victim import Victim
 
 # Rounding of x + delta in float32, absolute for pixels up to 1 and relative for a norm's sum.
 ROUNDING = 1e-6
 
 
 class Judged(NamedTuple):
-    """What became of each image of a batch."""
+    """What became of each image of a batch.
+
+    Of several decisions on an image, right and hit are the shares of them, and so is converged;
+    steps are their mean, and induced is the largest.
+    """
 
     x_adv: np.ndarray
     right: np.ndarray  # under the threat model
@@ -27,14 +34,15 @@ class Judged(NamedTuple):
     distance: np.ndarray  # in the norm that the attack minimises
     least: np.ndarray  # of its pixels
     greatest: np.ndarray
+    steps: np.ndarray | None = None  # of a defence's loop
+    converged: np.ndarray | None = None
+    induced: np.ndarray | None = None
 
 
 class _Look(NamedTuple):
-    """What the graph sees of each image."""
+    """What the graph sees of each image; of each decision on it, in columns, what is decided."""
 
-    x_adv: np.ndarray
-    right: np.ndarray
-    hit: np.ndarray
+    decided: dict[str, np.ndarray]  # right, hit and what a defence says
     own: np.ndarray  # distance in the norm that the attack minimises
     distance: np.ndarray  # in the threat model's
     least: np.ndarray
@@ -48,50 +56,94 @@ def aim_of(attack: Attack | Sweep) -> Aim:
     return getattr(attack, "aim", UNTARGETED)
 
 
-def judge(
-    attacks: dict[str, Attack],
-    together: Attack | Sweep,
-    victim: Victim,
-    threat: Threat,
-    *,
-    seed: int,
-    quantize: bool,
-    signature,
-) -> Callable[..., dict[str, Judged]]:
-    """A graph that attacks and judges (image, label, index) batches.
+@dataclasses.dataclass(frozen=True)
+class Judge:
+    """Says what attacks come to.
 
-    Args:
-      attacks: what is judged, by its name: one, or those of a sweep.
-      together: the call that makes the images of them all.
-      victim: what is attacked, and what judges.
+    Attributes:
+      victim: what is attacked.
       threat: the threat model that is judged by.
       seed: of all random draws.
       quantize: images are put on the 8-bit grid before they are judged.
-      signature: of a batch.
+      judging: what decides, where that is not the victim itself.
+      decisions: on each image, each with noise of its own.
     """
 
-    def step(x, label, index):
-        seeds = draws.image_seeds(seed, 0, index)
-        made = together(victim, x, label, seeds)
-        made = made if isinstance(made, dict) else dict.fromkeys(attacks, made)
-        if quantize:
-            made = {
-                name: _quantized(attacks[name], threat, x_adv, x) for name, x_adv in made.items()
+    victim: Victim
+    threat: Threat
+    seed: int
+    quantize: bool = False
+    judging: Victim | None = None
+    decisions: int = 1
+
+    def of(
+        self,
+        attacks: dict[str, Attack],
+        together: Attack | Sweep,
+        signature: tuple,
+        kept: Kept | None = None,
+    ) -> Callable[..., dict[str, Judged]]:
+        """A function that attacks and judges (image, label, index) batches.
+
+        Args:
+          attacks: what is judged, by its name: one, or those of a sweep.
+          together: the call that makes the images of them all.
+          signature: of a batch.
+          kept: where the images have been kept, or are to be.
+        """
+        # Traced at once: TensorFlow warns of functions that are traced in a loop, as attacks are.
+        images = tuple(signature[0] for _ in attacks)
+        make = _on_all_cores(lambda *batch: self._make(attacks, together, *batch), *signature)
+        look = _on_all_cores(lambda *batch: self._look(attacks, *batch), images, *signature)
+
+        def run(x, label, index) -> dict[str, Judged]:
+            made = _kept(kept, make, x, label, index) if kept else make(x, label, index)
+            rows = zip(attacks.items(), made, look(made, x, label, index), strict=True)
+            return {
+                name: _judged(name, attack, self.threat, x_adv, seen)
+                for (name, attack), x_adv, seen in rows
             }
-        return {
-            name: _looked_at(attacks[name], victim, threat, x_adv, x, label, seeds)
-            for name, x_adv in made.items()
-        }
 
-    # Traced at once: TensorFlow warns of functions that are traced in a loop, which attacks are.
-    graph = tf.function(step, input_signature=signature, autograph=False).get_concrete_function()
-    everywhere = on_all_cores(graph)
+        return run
 
-    def run(x, label, index) -> dict[str, Judged]:
-        looks = everywhere(x, label, index).items()
-        return {name: _judged(name, attacks[name], threat, seen) for name, seen in looks}
+    def _make(self, attacks, together, x, label, index) -> tuple[tf.Tensor, ...]:
+        made = together(self.victim, x, label, draws.image_seeds(self.seed, 0, index))
+        made = made if isinstance(made, dict) else dict.fromkeys(attacks, made)
+        if self.quantize:
+            return tuple(_quantized(one, self.threat, made[n], x) for n, one in attacks.items())
+        return tuple(made[name] for name in attacks)
 
-    return run
+    def _look(self, attacks, made, x, label, index) -> tuple["_Look", ...]:
+        seeds = draws.image_seeds(self.seed, 0, index)
+        decides = self.judging or self.victim
+
+        def look(name, attack, x_adv):
+            aimed = aim_of(attack).targeted
+            goal = attack.goal(self.victim, x, label, seeds) if aimed else None
+            decided = decide(name, decides, x_adv, label, goal, seeds, self.decisions)
+            least, greatest = (
+                reduce(x_adv, (1, 2, 3)) for reduce in (tf.reduce_min, tf.reduce_max)
+            )
+            distance, own = self.threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
+            return _Look(decided, own, distance, least, greatest)
+
+        rows = zip(attacks.items(), made, strict=True)
+        return tuple(look(name, attack, x_adv) for (name, attack), x_adv in rows)
+
+
+def _on_all_cores(call: Callable, *signature) -> Callable:
+    graph = tf.function(call, input_signature=signature, autograph=False)
+    return on_all_cores(graph.get_concrete_function())
+
+
+def _kept(kept: Kept, make: Callable, *batch: tf.Tensor) -> tuple[np.ndarray, ...]:
+    """The images of the batch, of which only those that have not been kept are made."""
+    index = batch[-1]
+    new = kept.missing(index)
+    if new.any():
+        rows = [tf.boolean_mask(t, new) for t in batch]
+        kept.add(rows[-1], make(*rows))
+    return kept.get(index)
 
 
 def _quantized(attack: Attack, threat: Threat, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -105,27 +157,22 @@ def _too_far(distance, threat: Threat):
     return distance > threat.epsilon * (1 + ROUNDING) + ROUNDING
 
 
-def _looked_at(attack: Attack, victim: Victim, threat: Threat, x_adv, x, label, seeds) -> _Look:
-    # The judge's own draws: an attack has not seen them.
-    outputs = victim(x_adv, draws.fold(seeds, -1))
-    is_right = right(outputs, label)
-    hit = ~is_right
-    if aim_of(attack).targeted:
-        hit = right(outputs, attack.goal(victim, x, label, seeds))
-    least, greatest = (reduce(x_adv, (1, 2, 3)) for reduce in (tf.reduce_min, tf.reduce_max))
-    distance, own = threat.distance(x_adv, x), attack.threat.distance(x_adv, x)
-    return _Look(x_adv, is_right, hit, own, distance, least, greatest)
-
-
-def _judged(name: str, attack: Attack, threat: Threat, look: _Look) -> Judged:
-    is_right, inside = look.right, look.distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
+def _judged(name: str, attack: Attack, threat: Threat, x_adv: np.ndarray, look: _Look) -> Judged:
+    decided = dict(look.decided)
+    inside = look.distance <= threat.epsilon * (1 + 10 * ROUNDING) + ROUNDING
     if isinstance(attack, Unbounded):
         # Too far away is as good as not fooled; NaN is neither, and is refused below.
-        is_right = is_right | _too_far(look.distance, threat)
+        decided["right"] = decided["right"] | _too_far(look.distance, threat)[:, None]
         inside = np.isfinite(look.distance)
     beyond = np.maximum(threat.low - look.least, look.greatest - threat.high)
     _check(name, threat, look.distance, inside, beyond)
-    return Judged(look.x_adv, is_right, look.hit, look.own, look.least, look.greatest)
+    return Judged(
+        x_adv,
+        distance=look.own,
+        least=look.least,
+        greatest=look.greatest,
+        **{part: over_decisions(part, values) for part, values in decided.items()},
+    )
 
 
 def _check(name: str, threat: Threat, distance, inside, beyond) -> None:

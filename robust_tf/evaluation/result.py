@@ -5,11 +5,21 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf.attacks import Attack, Unbounded, stages
+from robust_tf.evaluation import defended
+from robust_tf.evaluation.defended import Decisions
 from robust_tf.evaluation.judge import aim_of
 from robust_tf.evaluation.state import State
 
+SINGLE = Decisions()
 
-def result(about: dict, attacks: dict[str, Attack], parameters: dict, state: State) -> dict:
+
+def result(
+    about: dict,
+    attacks: dict[str, Attack],
+    parameters: dict,
+    state: State,
+    decisions: Decisions = SINGLE,
+) -> dict:
     """What is written: accuracies, success rates and each image's outcome.
 
     Args:
@@ -17,19 +27,25 @@ def result(about: dict, attacks: dict[str, Attack], parameters: dict, state: Sta
       attacks: by name, "clean" among them.
       parameters: the attacks' hyper-parameters by name.
       state: the outcomes of all their stages.
+      decisions: how often each image was decided.
     """
     index = state.of("clean")["index"]
-    right = {
-        name: np.isin(index, _standing(name, attack, state)) for name, attack in attacks.items()
-    }
+    # Of several decisions on an image the shares that were right; of one, whether it was.
+    own = {name: state.shares(list(stages(name, attack))) for name, attack in attacks.items()}
+    several = decisions.attacked > 1
+    right = {}
+    for name, attack in attacks.items():
+        joint = several and name != "clean" and not aim_of(attack).targeted
+        right[name] = own[name] * own["clean"] if joint else own[name]
     rows = {
         name: {
             "accuracy": float(right[name].mean()),
             "success_rate": _success(name, attack, state, right),
             "hyperparameters": parameters[name],
-            **_distances(name, attack, state, right["clean"]),
-            **_costs(name, attack, state, len(index)),
-            "per_image": right[name].tolist(),
+            **_distances(name, attack, state, right["clean"] > 0),
+            **_costs(name, attack, state),
+            **defended.row(name, attack, state, decisions),
+            "per_image": (right[name] if several else right[name] > 0).tolist(),
         }
         for name, attack in attacks.items()
     }
@@ -37,15 +53,12 @@ def result(about: dict, attacks: dict[str, Attack], parameters: dict, state: Sta
         **about,
         "examples": len(index),
         "attacks": rows,
-        "robust_accuracy": float(np.all(list(right.values()), axis=0).mean()),
+        "robust_accuracy": float(np.prod(list(own.values()), axis=0).mean()),
         "smallest": min(rows, key=lambda name: rows[name]["accuracy"]),
+        **defended.whole(attacks, state, decisions),
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
         "dtype": "float32",
     }
-
-
-def _standing(name: str, attack: Attack, state: State) -> list[int]:
-    return state.right(list(stages(name, attack))[-1])
 
 
 def _success(name: str, attack: Attack, state: State, right: dict) -> float | None:
@@ -54,8 +67,9 @@ def _success(name: str, attack: Attack, state: State, right: dict) -> float | No
     if aim_of(attack).targeted:
         return float(np.mean(state.of(name)["hit"]))
     # Untargeted, success is counted among images that were right to begin with.
-    counted = ~right[name][right["clean"]]
-    return float(counted.mean() if counted.size else 0)
+    clean = right["clean"] > 0
+    share = right["clean"][clean].sum()
+    return float((share - right[name][clean].sum()) / share) if share else 0.0
 
 
 def _distances(name: str, attack: Attack, state: State, right: np.ndarray) -> dict:
@@ -73,13 +87,14 @@ def _distances(name: str, attack: Attack, state: State, right: np.ndarray) -> di
     }
 
 
-def _costs(name: str, attack: Attack, state: State, examples: int) -> dict:
+def _costs(name: str, attack: Attack, state: State) -> dict:
     """Seconds and, of an ensemble, what each of its stages left standing."""
     keys = list(stages(name, attack))
     seconds = {key: round(state.of(key)["seconds"], 3) for key in keys}
     if len(keys) == 1:
         return {"seconds": seconds[name]}
-    left = {key.removeprefix(f"{name}/"): len(state.right(key)) / examples for key in keys}
+    so_far = {key: ["clean", *keys[: i + 1]] for i, key in enumerate(keys)}
+    left = {key.removeprefix(f"{name}/"): state.share(parts) for key, parts in so_far.items()}
     costs = {
         "seconds": round(sum(seconds.values()), 3),
         "stages": {

@@ -8,10 +8,12 @@ Draws are keyed by image, so a result does not depend on the batch size or on wh
 import pathlib
 from collections.abc import Sequence
 
-from robust_tf.attacks import PGD, Attack, Sweep, hyperparameters, stages
+from robust_tf.attacks import PGD, Attack, Sweep, Transfer, hyperparameters, stages
 from robust_tf.evaluation import plots
 from robust_tf.evaluation.cascade import Batches, Cascade
-from robust_tf.evaluation.judge import aim_of
+from robust_tf.evaluation.defended import Decisions
+from robust_tf.evaluation.judge import Judge, aim_of
+from robust_tf.evaluation.keeping import Kept
 from robust_tf.evaluation.measure import measure
 from robust_tf.evaluation.measured import Line
 from robust_tf.evaluation.result import result
@@ -42,6 +44,10 @@ class Evaluation:
       saved: writes the adversarial images.
       findings: of the victim; with them the result ends with a verdict on gradient masking.
       settings: what else an evaluation that goes on must have in common with the stopped one.
+      judging: what decides, where that is not the victim itself.
+      decisions: on each attacked image, each with noise of its own: several of a random judge.
+      submissions: numbers of times that a random judge is also asked about the clean image.
+      keep_transfers: a folder for the images that are made on other networks.
     """
 
     def __init__(
@@ -58,10 +64,15 @@ class Evaluation:
         saved: Saved | None = None,
         findings: Findings | None = None,
         settings: dict | None = None,
+        judging: Victim | None = None,
+        decisions: int = 1,
+        submissions: tuple[int, ...] = (),
+        keep_transfers: pathlib.Path | None = None,
     ):
-        self.victim, self.batches, self.indices, self.threat = victim, batches, indices, threat
-        self.output, self.seed, self.quantize, self.saved = output, seed, quantize, saved
-        self.findings, self.settings = findings, settings or {}
+        self.judge = Judge(victim, threat, seed, quantize, judging, decisions)
+        self.batches, self.indices, self.output, self.saved = batches, indices, output, saved
+        self.findings, self.settings, self.submissions = findings, settings or {}, submissions
+        self.keep_transfers = keep_transfers
         self.about = {**about, "threat": {"norm": threat.norm, "eps": threat.epsilon}, "seed": seed}
         self.about["quantized"] = quantize
 
@@ -72,24 +83,26 @@ class Evaluation:
           attacks: by name; "clean" is run whether or not it is among them. An untargeted one is
             run on the images that are right without it, a targeted one on all.
         """
-        attacks = {"clean": PGD(self.threat, steps=0), **attacks}
+        attacks = {"clean": PGD(self.judge.threat, steps=0), **attacks}
         rows = {
             row: one for name, attack in attacks.items() for row, one in _rows(name, attack).items()
         }
         parameters = {name: hyperparameters(attack) for name, attack in rows.items()}
         settings = {**self.about, **self.settings, "examples": len(self.indices)}
         settings["saved"] = str(self.saved.folder) if self.saved else None
+        decisions = Decisions.enough(self.judge.decisions, rows, self.submissions)
+        settings["decisions"] = [decisions.attacked, decisions.clean]
         self.state = State(self.output, {**settings, "attacks": parameters})
+        clean = decisions.clean
         self.cascade = Cascade(
-            *(self.victim, self.batches, self.threat, self.state, self.seed),
-            *(self.quantize, self.saved),
+            self.judge, self.batches, self.state, clean, self.saved, self._keeping
         )
         try:
             for name, attack in attacks.items():
                 self._attack(name, attack)
         finally:
             self.state.save(force=True)
-        found = result(self.about, rows, parameters, self.state)
+        found = result(self.about, rows, parameters, self.state, decisions)
         said = table(found)
         if self.findings:
             lines = self._verdict(found)
@@ -106,10 +119,23 @@ class Evaluation:
 
     def _verdict(self, found: dict) -> list[Line]:
         sample = self.batches(self.state.of("clean")["index"][:SAMPLE])
+        judge = self.judge
         measured = measure(
-            self.victim, sample, self.threat, self.seed, found["attacks"], self.findings
+            judge.victim, sample, judge.threat, judge.seed, found["attacks"], self.findings
         )
         return verdict(measured)
+
+    def _keeping(self, attack: Attack | Sweep) -> Kept | None:
+        """Where the images of a transfer are kept: of the whole attack, whoever judges."""
+        if self.keep_transfers is None or not isinstance(attack, Transfer):
+            return None
+        made = {
+            **hyperparameters(attack),
+            "threat": self.about["threat"],
+            "quantize": self.judge.quantize,
+        }
+        data = {**self.settings, "dataset": self.about["dataset"], "seed": self.judge.seed}
+        return Kept(self.keep_transfers, {**made, **data})
 
     def _attack(self, name: str, attack: Attack | Sweep) -> None:
         """Runs what the state does not have of an attack."""

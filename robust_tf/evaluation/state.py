@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from robust_tf import files
 
 SAVE_EVERY_SECONDS = 20.0
@@ -29,12 +31,13 @@ class State:
 
     def __init__(self, output: pathlib.Path, settings: dict):
         self.path = output.with_name(f".{output.stem}.state.json")
-        self.settings = settings
+        # What an earlier version of the program has written has other columns.
+        self.settings = {**settings, "outcome": list(OUTCOME)}
         self.stages: dict[str, dict] = {}
         self.saved = time.monotonic()
         if self.path.exists():
             state = json.loads(self.path.read_text())
-            if state["settings"] == settings:
+            if state["settings"] == self.settings:
                 self.stages = state["stages"]
 
     def of(self, stage: str) -> dict:
@@ -47,12 +50,27 @@ class State:
         grown = {}
         for stage, values in found.items():
             before = self.of(stage)
-            grown[stage] = {name: before[name] + new for name, new in values.items()}
+            grown[stage] = {name: before.get(name, []) + new for name, new in values.items()}
             grown[stage]["seconds"] = before["seconds"] + seconds
         self.stages = {**self.stages, **grown}
 
+    def share(self, stages: Sequence[str]) -> float:
+        """The share of all images that these stages, one after the other, left standing."""
+        return float(np.mean(self.shares(stages)))
+
+    def shares(self, stages: Sequence[str]) -> np.ndarray:
+        """By image, in the order of the clean ones: the product of what each stage left of it.
+
+        A stage has not seen what those before it left nothing of.
+        """
+        left = 1.0
+        for outcome in map(self.of, stages):
+            found = dict(zip(outcome["index"], outcome["right"], strict=True))
+            left = left * np.array([found.get(i, 0) for i in self.of("clean")["index"]], float)
+        return left
+
     def right(self, stage: str) -> list[int]:
-        """The indices of the images that the stage left standing."""
+        """The indices of the images that the stage left standing, in any of its decisions."""
         outcome = self.of(stage)
         return [i for i, right in zip(outcome["index"], outcome["right"], strict=True) if right]
 

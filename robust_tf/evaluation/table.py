@@ -3,26 +3,50 @@
 from tabulate import tabulate
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
+def _percent(share: float | None, error: float | None = None) -> str:
+    if share is None:
+        return ""
+    return f"{share:.1%}" if error is None else f"{share:.1%} ±{100 * error:.1f}"
 
 
 def table(result: dict) -> str:
     """An attack a row: accuracy (for who defends), success rate (for who attacks), seconds."""
     rows = [row for name, attack in result["attacks"].items() for row in _rows(name, attack)]
-    rows.append(["all of them", _percent(result["robust_accuracy"]), "", ""])
+    robust = _percent(result["robust_accuracy"], result.get("standard_error"))
+    rows += [["all of them", robust, "", ""], *_unattacked(result)]
     threat = result["threat"]
     title = (
         f"{result['model']}: {result['examples']} images of {result['dataset']}, "
         f"{threat['norm']} {threat['eps']:.4g}"
     )
-    headers = ["attack", "accuracy", "success", "seconds"]
-    return f"{title}\n{_aligned(rows, headers)}"
+    said = f"{title}\n{_aligned(rows, ['attack', 'accuracy', 'success', 'seconds'])}"
+    if "decisions" not in result:
+        return said
+    strongest, worst = result["smallest"], _percent(result["robust_accuracy"])
+    times = result["decisions"]["attacked"]
+    alone = _percent(result["attacks"][strongest]["accuracy"])
+    return (
+        f"{said}\n\nEach attacked image is decided {times} times, with noise that no attack has "
+        "seen;\n± is the standard error of that noise. Strongest single attack: "
+        f"{strongest},\n{alone}; the worst of all, image by image: {worst}."
+    )
+
+
+def _unattacked(result: dict) -> list[list[str]]:
+    """How often a random defence is wrong by itself when it is asked again and again."""
+    rows = []
+    if "control" in result:
+        times, share = result["control"]["decisions"], result["control"]["accuracy"]
+        rows.append([f"control: clean, as often ({times} times)", _percent(share), "", ""])
+    for times, share in result.get("submissions", {}).items():
+        rows.append([f"clean, submitted {times} times", _percent(share), "", ""])
+    return rows
 
 
 def _rows(name: str, attack: dict) -> list[list[str]]:
     """The attack and, below it, what its stages left standing or how far it had to go."""
-    accuracy, success = _percent(attack["accuracy"]), _percent(attack["success_rate"])
+    accuracy = _percent(attack["accuracy"], attack.get("standard_error"))
+    success = _percent(attack["success_rate"])
     rows = [[name, accuracy, success, f"{attack['seconds']:.1f}"]]
     for stage, left in attack.get("stages", {}).items():
         rows.append([f"  after {stage}", _percent(left["accuracy"]), "", f"{left['seconds']:.1f}"])
@@ -30,7 +54,18 @@ def _rows(name: str, attack: dict) -> list[list[str]]:
         norm, distance = attack["distance_norm"], attack["median_distance"]
         any_distance = _percent(attack["fooled_at_any_distance"])
         rows.append([f"  at any distance, median {norm} {distance:.4g}", "", any_distance, ""])
+    if "defense" in attack:
+        found = attack["defense"]
+        rows.append([f"  {_steps(found)}", "", "", ""])
     return rows
+
+
+def _steps(found: dict) -> str:
+    """What the defence's loop did."""
+    return (
+        f"median {found['median_steps']:,.0f} steps (most {found['most_steps']:,.0f}), "
+        f"{found['converged']:.0%} done, moved {255 * found['median_induced']:.0f}/255"
+    )
 
 
 def side_by_side(results: dict[str, dict]) -> str:

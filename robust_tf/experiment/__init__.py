@@ -1,7 +1,8 @@
 """The one place where a plan meets data, network, method and callbacks: a file a command."""
 
+from robust_tf.experiment.calibrating import calibrate
 from robust_tf.experiment.evaluation import evaluate
 from robust_tf.experiment.exporting import export_model
 from robust_tf.experiment.training import train
 
-__all__ = ["evaluate", "export_model", "train"]
+__all__ = ["calibrate", "evaluate", "export_model", "train"]

@@ -2,9 +2,13 @@
 
 import pathlib
 
+import numpy as np
+import tensorflow as tf
+
 from robust_tf import plans
 from robust_tf.data import sources
 from robust_tf.data.examples import Examples
+from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
 
 # In a run directory, so that an export needs no data.
@@ -22,6 +26,12 @@ def load(plan: plans.Data, split: str) -> Examples:
         channels=plan.channels,
         examples=plan.examples if split == "test" else None,
     )
+
+
+def spread(examples: Examples, count: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Images, labels and indices from all over a set, which may lie there class by class."""
+    places = np.unique(np.linspace(0, len(examples) - 1, count).astype(int))
+    return next(iter(evaluation_dataset(examples.subset(places), count)))
 
 
 def keep_class_names(run_dir: pathlib.Path, names: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import plans
-from robust_tf.attack_names import gradient_free, parse
+from robust_tf.attack_names import OF_FEATURES, gradient_free, parse
 from robust_tf.attacks import aims, named
 from robust_tf.data.examples import Examples
 from robust_tf.data.pipeline import evaluation_dataset
@@ -17,7 +17,7 @@ from robust_tf.evaluation.cores import single_threaded_ops
 from robust_tf.evaluation.run import Evaluation
 from robust_tf.evaluation.sanity import Findings, check
 from robust_tf.evaluation.saving import Saved
-from robust_tf.experiment import data
+from robust_tf.experiment import data, defending
 from robust_tf.experiment.subject import (
     BEFORE_SQUEEZE,
     RESTORED,
@@ -42,8 +42,11 @@ def evaluate(plan: plans.Evaluate) -> None:
     test_set = data.load(plan.data, "test")
     subject = load(plan.model, plan.signature, plan.input_name, plan.output_name)
     check_fit(subject, test_set)
-    x, label = _spread(test_set, SAMPLE)
+    x, label, _ = data.spread(test_set, SAMPLE)
     findings = check(subject.victim, x, label, plan.seed)
+    behind = defending.defended(subject, plan)
+    if behind:
+        findings = findings._replace(random=plan.defense.defense_sigma > 0, before_squeeze=False)
     if plan.attacked_output == "logits":
         findings = findings._replace(before_squeeze=False)
     cautions = warnings(findings, list(plan.attacks))
@@ -62,7 +65,7 @@ def evaluate(plan: plans.Evaluate) -> None:
         labels = dict(zip(test_set.indices.tolist(), test_set.labels.tolist(), strict=True))
         saved = Saved(plan.save_adversarial, test_set.name, labels)
     evaluation = Evaluation(
-        subject.victim,
+        behind.attacked if behind else subject.victim,
         batches,
         test_set.indices.tolist(),
         threat=threat,
@@ -73,6 +76,7 @@ def evaluate(plan: plans.Evaluate) -> None:
             "weights": subject.weights,
             "dataset": plan.data.dataset,
             "warnings": cautions,
+            **_of_the_defense(plan),
         },
         quantize=plan.quantize,
         saved=saved,
@@ -81,15 +85,13 @@ def evaluate(plan: plans.Evaluate) -> None:
             **dataclasses.asdict(plan.data),
             **{name: getattr(plan, name) for name in ("signature", "input_name", "output_name")},
         },
+        judging=behind.decides if behind else None,
+        decisions=plan.decisions,
+        submissions=plan.submissions,
+        keep_transfers=plan.keep_transfers,
     )
-    evaluation.run(_attacks(plan, subject, findings, threat, test_set))
-
-
-def _spread(examples: Examples, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Images and labels from all over a set, which may lie there class by class."""
-    places = np.unique(np.linspace(0, len(examples) - 1, count).astype(int))
-    x, label, _ = next(iter(evaluation_dataset(examples.subset(places), count)))
-    return x, label
+    source = _source(plan, subject, behind, test_set)
+    evaluation.run(_attacks(plan, subject, findings, threat, source))
 
 
 def _attacks(
@@ -97,13 +99,14 @@ def _attacks(
     subject: Subject,
     findings: Findings,
     threat: Threat,
-    test_set: Examples,
+    source: Callable[[str], Victim],
 ) -> dict:
     """The attacks by name."""
     if not findings.gradients:
         _refuse_white_box(plan)
     _refuse_few_classes(plan, findings)
     _refuse_shifts(plan, subject)
+    _refuse_features(plan)
     options = {
         "step_size": plan.step_size,
         "step_rule": plan.step_rule,
@@ -111,12 +114,17 @@ def _attacks(
         "restarts": plan.restarts,
         "aim": aims.TARGETS.get(plan.targeted, aims.UNTARGETED),
         "kappa": plan.kappa,
+        "queries": plan.queries,
         "shift_weight": plan.shift_weight,
         "outputs": _outputs(plan, findings),
         # Only where the attacked network itself says who is fooled, and nobody needs the others.
-        "judge": not (findings.random or plan.quantize or plan.save_adversarial),
+        "judge": not (
+            findings.random
+            or plan.quantize
+            or plan.save_adversarial
+            or plan.defense_attacked_cap is not None
+        ),
     }
-    source = _source(plan, subject, test_set)
     return {name: named(name, threat, source, **options) for name in plan.attacks}
 
 
@@ -149,6 +157,28 @@ def _refuse_shifts(plan: plans.Evaluate, subject: Subject) -> None:
         )
 
 
+def _refuse_features(plan: plans.Evaluate) -> None:
+    """What looks at the features that a defence smooths needs a stand-in that shows them."""
+    for name in map(parse, plan.attacks):
+        parts = name.parts or (name,)
+        shown = plan.defense.defense == "active" and name.source in ("bare", "noise")
+        if any(part.kind in OF_FEATURES for part in parts) and not shown:
+            raise InputError(
+                f"{name.text} needs the feature loss of a stand-in; expected "
+                f"transfer:{parts[0].text}@bare, or @noise, with --defense=active."
+            )
+
+
+def _of_the_defense(plan: plans.Evaluate) -> dict:
+    """What a result says of the defence."""
+    if plan.defense.defense == "none":
+        return {}
+    said = {
+        name.removeprefix("defense_"): v for name, v in dataclasses.asdict(plan.defense).items()
+    }
+    return {"defense": {**said, "attacked_cap": plan.defense_attacked_cap}}
+
+
 def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
     """What white-box attacks take their loss of."""
     if plan.attacked_output == "auto":
@@ -162,15 +192,22 @@ def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
     return (plan.attacked_output,)
 
 
-def _source(plan: plans.Evaluate, subject: Subject, test_set: Examples) -> Callable[[str], Victim]:
+def _source(
+    plan: plans.Evaluate, subject: Subject, behind: defending.Defended | None, test_set: Examples
+) -> Callable[[str], Victim]:
     """Gives what a transfer is made on: a path's network, or a stand-in for the attacked one."""
+    answers = behind.decides if behind else subject.victim
 
     def images() -> np.ndarray:
-        return _spread(data.load(plan.data, "train"), SUBSTITUTE_IMAGES)[0].numpy()
+        return data.spread(data.load(plan.data, "train"), SUBSTITUTE_IMAGES)[0].numpy()
 
     def source(name: str) -> Victim:
+        if name in defending.STAND_INS:
+            if not behind:
+                raise InputError(f"A transfer from {name} needs --defense=active.")
+            return defending.surrogate(name, behind)
         if name in SURROGATES:
-            return surrogate(name, subject.victim, subject.network, images, plan.seed)
+            return surrogate(name, answers, subject.network, images, plan.seed)
         path = data.model_path(name, "--attacks")
         other = load(path, plan.signature, plan.input_name, plan.output_name)
         check_fit(other, test_set)

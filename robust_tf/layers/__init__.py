@@ -8,6 +8,7 @@ from robust_tf.layers.grouped_convolution import GroupedConv2D
 from robust_tf.layers.local_filters import LocalFilter
 from robust_tf.layers.non_local import NonLocal
 from robust_tf.layers.pooled_shortcut import PooledShortcut
+from robust_tf.layers.soft_relu import SoftReLU
 
 __all__ = [
     "DENOISERS",
@@ -18,5 +19,6 @@ __all__ = [
     "LocalFilter",
     "NonLocal",
     "PooledShortcut",
+    "SoftReLU",
     "denoiser",
 ]

@@ -3,6 +3,17 @@
 from robust_tf.networks.building import build
 from robust_tf.networks.fpd import FPD, restorer, second_pass
 from robust_tf.networks.loading import fingerprint, load
+from robust_tf.networks.softened import softened
 from robust_tf.networks.tapping import outputs, up_to
 
-__all__ = ["FPD", "build", "fingerprint", "load", "outputs", "restorer", "second_pass", "up_to"]
+__all__ = [
+    "FPD",
+    "build",
+    "fingerprint",
+    "load",
+    "outputs",
+    "restorer",
+    "second_pass",
+    "softened",
+    "up_to",
+]

@@ -52,3 +52,20 @@ def test_a_network_that_is_very_sure_still_gives_finite_logits():
     z = defended_victim(sure, defense, outer_loops=2)(0.5 + X / 2, seeds(6))["logits"].numpy()
     assert np.isfinite(z).all() and z.min() < -200
     assert (z.argmax(axis=1) == 2).all()
+
+
+def test_to_a_gradient_the_loop_is_the_identity():
+    """So that an attack through the defence has the gradient at what is classified."""
+    defense = ActiveDefense(PIXELS, delta=0.05, sigma=0.2, beta=0.1, cap=20)
+    victim = defended_victim(BARE, defense)
+    t = defense(X, draws.fold(draws.fold(seeds(6), 0), 0)).t
+
+    def gradient(call, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_sum(tf.nn.log_softmax(call(x))[:, 2])
+        return tape.gradient(value, x)
+
+    found = gradient(lambda x: victim(x, seeds(6))["logits"], X)
+    np.testing.assert_allclose(found, gradient(lambda x: BARE(x, None)["logits"], t), atol=1e-6)
+    assert np.abs(found).max() > 0.1

@@ -1,0 +1,102 @@
+"""Several decisions of a random judge: by hand, and what they estimate."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from robust_tf import draws
+from robust_tf.evaluation.decisions import (
+    decide,
+    over_decisions,
+    right_each_time,
+    standard_error,
+)
+from tests.evaluation.judging import IMAGES, LABELS, VICTIM
+from tests.linear import seeds
+
+X, LABEL = tf.constant(IMAGES), tf.constant(LABELS)
+SEEDS = seeds(30)
+
+
+def coin(x, seed):
+    """A victim that is right about class 0 half the time, and says how long it took."""
+    drawn = draws.uniform(seed, (1,))[:, 0]
+    z = tf.stack([drawn - 0.5, tf.zeros_like(drawn)], axis=1)
+    return {"logits": z, "steps": tf.cast(10 * drawn, tf.int32), "induced": drawn}
+
+
+def _tossed(name: str, decisions: int, images: int = 30) -> dict:
+    zeros = tf.zeros(images, tf.int64)
+    return decide(name, coin, tf.zeros((images, 1, 1, 1)), zeros, None, seeds(images), decisions)
+
+
+def test_one_decision_of_a_network_is_its_answer():
+    found = decide("pgd-20", VICTIM, X, LABEL, None, SEEDS, 1)
+    right = np.argmax(VICTIM(X, None)["logits"], axis=1) == LABELS
+    assert 0 < right.sum() < 30
+    np.testing.assert_array_equal(found["right"], right[:, None])
+    np.testing.assert_array_equal(found["hit"], ~right[:, None])
+    goal = tf.ones_like(LABEL)
+    hit = decide("pgd-20", VICTIM, X, LABEL, goal, SEEDS, 1)["hit"]
+    np.testing.assert_array_equal(hit[:, 0], np.argmax(VICTIM(X, None)["logits"], axis=1) == 1)
+
+
+def test_decisions_are_fresh_and_independent_of_those_on_another_attack():
+    found, again, other = (_tossed(name, 8)["right"].numpy() for name in ("pgd", "pgd", "cw"))
+    assert found.shape == (30, 8)
+    np.testing.assert_array_equal(found, again)
+    columns = [*found.T, *other.T]
+    assert not any((a == b).all() for a, b in itertools.combinations(columns, 2))
+    assert 0.4 < found.mean() < 0.6
+    # More of them begin with the same.
+    np.testing.assert_array_equal(_tossed("pgd", 3)["right"], found[:, :3])
+
+
+def test_what_the_columns_come_to():
+    found = {part: values.numpy() for part, values in _tossed("pgd", 4).items()}
+    right = over_decisions("right", found["right"])
+    np.testing.assert_allclose(right, found["right"].mean(axis=1))
+    np.testing.assert_allclose(over_decisions("steps", found["steps"]), found["steps"].mean(axis=1))
+    most = over_decisions("induced", found["induced"])
+    np.testing.assert_allclose(most, found["induced"].max(axis=1))
+    single = over_decisions("right", found["right"][:, :1])
+    assert single.dtype == bool
+
+
+def test_right_each_time_by_hand():
+    # Of 5 decisions 4, 5 and 2 are right: of the 10 pairs 6, 10 and 1 are.
+    assert right_each_time([0.8, 1.0, 0.4], 5, 2) == pytest.approx((0.6 + 1 + 0.1) / 3)
+    assert right_each_time([0.8, 1.0, 0.4], 5, 1) == pytest.approx(2.2 / 3)
+    assert right_each_time([0.8, 1.0, 0.4], 5, 5) == pytest.approx(1 / 3)
+    assert right_each_time([True, False], 1, 1) == 0.5
+
+
+def test_right_each_time_is_without_bias():
+    shares = np.random.default_rng(0).binomial(6, 0.7, 40000) / 6
+    assert right_each_time(shares, 6, 3) == pytest.approx(0.7**3, abs=0.01)
+
+
+def test_the_standard_error_by_hand():
+    # p (1 - p) / (n - 1) of each image, over the square of their number.
+    error = standard_error([(np.array([0.5, 1.0]), 5)])
+    assert error == pytest.approx(np.sqrt(0.25 / 4) / 2)
+    assert standard_error([(np.array([0.5, 1.0]), 5), (np.array([1.0, 0.0]), 1)]) is None
+    assert standard_error([(np.array([True, False]), 4)]) == 0
+
+
+def test_the_standard_error_of_a_product_is_how_it_spreads():
+    random, p, n = np.random.default_rng(1), np.array([[0.9, 0.5, 0.2], [0.6, 0.8, 1.0]]), 5
+    found = random.binomial(n, p, (4000, 2, 3)) / n
+    means = found.prod(axis=1).mean(axis=1)
+    errors = [standard_error([(one, n) for one in pair]) for pair in found[:500]]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(means.std(), rel=0.1)
+
+
+def test_a_victim_that_says_nothing_of_itself_is_not_asked():
+    assert set(decide("pgd", VICTIM, X, LABEL, None, SEEDS, 2)) == {"right", "hit"}
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

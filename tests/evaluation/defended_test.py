@@ -1,0 +1,157 @@
+"""Evaluations of a random defence: shares, their error, the control, and what is judged by whom."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from robust_tf import draws
+from robust_tf.attacks import PGD, Ensemble, Transfer, fgsm
+from robust_tf.evaluation.state import State
+from robust_tf.evaluation.table import table
+from tests.evaluation.judging import (
+    POINT_LABELS,
+    POINT_VICTIM,
+    POINTS,
+    THREAT,
+    Interrupted,
+    Shift,
+    batches,
+    evaluated,
+    timeless,
+)
+
+# Of a hundred images; half of what each decides is luck.
+COUNT = 100
+X = np.full((COUNT, 1, 1, 1), 0.75, np.float32)
+LABEL = np.ones(COUNT, np.int64)
+MOVED = Shift(THREAT, shift=-0.125)
+
+
+def random_victim(x, seed):
+    """Right with the probability of the pixel's brightness, and always a step in the loop."""
+    lucky = draws.uniform(seed, (1,))[:, 0] < x[:, 0, 0, 0]
+    one = tf.ones_like(x[:, 0, 0, 0])
+    return {
+        "logits": tf.one_hot(tf.cast(lucky, tf.int32), 2),
+        "steps": tf.cast(one, tf.int32),
+        "converged": lucky,
+        "induced": 0.25 * one,
+    }
+
+
+def _evaluated(path, attacks=None, rest=None, **options):
+    attacks = {"down": MOVED, "still": PGD(THREAT, steps=0)} if attacks is None else attacks
+    rest = rest or batches(X, LABEL, 40)
+    return evaluated(random_victim, rest, COUNT, attacks, path, **options)
+
+
+def test_shares_their_products_and_the_control(tmp_path):
+    result = _evaluated(tmp_path / "r.json", decisions=5, submissions=(1, 10))
+    assert result["decisions"] == {"clean": 10, "attacked": 5}
+    rows = result["attacks"]
+    clean, down = (np.array(rows[name]["per_image"]) for name in ("clean", "down"))
+    # Clean 0.75, attacked 0.625; a row is right unattacked and attacked.
+    assert rows["clean"]["accuracy"] == clean.mean() == pytest.approx(0.75, abs=0.05)
+    assert rows["down"]["accuracy"] == down.mean() == pytest.approx(0.75 * 0.625, abs=0.05)
+    assert result["robust_accuracy"] == pytest.approx(0.75 * 0.625 * 0.75, abs=0.05)
+    assert result["smallest"] == "down"
+    assert rows["down"]["success_rate"] == pytest.approx(1 - down.mean() / clean.mean())
+    # Asked three times, without any attack, it is right no more often.
+    assert result["control"]["decisions"] == 3
+    assert result["control"]["accuracy"] == pytest.approx(0.75**3, abs=0.05)
+    assert result["submissions"]["1"] == pytest.approx(clean.mean())
+    assert result["submissions"]["10"] == pytest.approx(0.75**10, abs=0.05)
+    # sqrt(p (1 - p) / 10 / 100)
+    assert rows["clean"]["standard_error"] == pytest.approx(0.0137, rel=0.1)
+    # E of the squares, 0.581 * 0.4375 * 0.6, less the square of the product.
+    assert result["standard_error"] == pytest.approx(0.0170, rel=0.1)
+    said = rows["still"]["defense"]
+    assert said["median_steps"] == said["most_steps"] == 1
+    assert said["converged"] == pytest.approx(0.75, abs=0.05) and said["median_induced"] == 0.25
+
+
+def test_the_table_says_so(tmp_path):
+    text = table(_evaluated(tmp_path / "r.json", decisions=5, submissions=(1, 10)))
+    for expected in (
+        "% ±1.4",
+        "control: clean, as often (3 times)",
+        "clean, submitted 10 times",
+        "median 1 steps (most 1), ",
+        "moved 64/255",
+        "decided 5 times",
+        "Strongest single attack: down,",
+    ):
+        assert expected in text, text
+
+
+def test_an_ensembles_stages_multiply(tmp_path):
+    attacks = {"both": Ensemble(THREAT, {"down": MOVED, "still": PGD(THREAT, steps=0)})}
+    row = _evaluated(tmp_path / "r.json", attacks, decisions=5)["attacks"]["both"]
+    assert row["stages"]["down"]["accuracy"] == pytest.approx(0.75 * 0.625, abs=0.05)
+    assert row["stages"]["still"]["accuracy"] == row["accuracy"]
+    assert row["accuracy"] == pytest.approx(0.75 * 0.625 * 0.75, abs=0.05)
+
+
+def test_one_decision_is_as_before(tmp_path):
+    result = _evaluated(tmp_path / "r.json")
+    assert not {"control", "decisions", "standard_error"} & set(result)
+    assert set(map(type, result["attacks"]["down"]["per_image"])) == {bool}
+    # The same draws decide an image whatever was done to it: only the shift turns it.
+    clean, still = (np.array(result["attacks"][n]["per_image"]) for n in ("clean", "still"))
+    np.testing.assert_array_equal(clean, still)
+
+
+def test_a_stopped_one_goes_on_with_the_same_decisions(tmp_path):
+    whole = _evaluated(tmp_path / "whole.json", decisions=3)
+    with pytest.raises(KeyboardInterrupt):
+        rest = Interrupted(batches(X, LABEL, 40), 4)
+        _evaluated(tmp_path / "r.json", rest=rest, decisions=3)
+    assert State(tmp_path / "r.json", {}).path.exists()
+    again = _evaluated(tmp_path / "r.json", rest=batches(X, LABEL, 7), decisions=3)
+    assert timeless(again) == timeless(whole)
+
+
+def test_another_than_the_attacked_one_decides(tmp_path):
+    """Attacks go through the points' network; what decides says 1, whatever it is shown."""
+
+    def stubborn(x, seed):
+        return {"logits": tf.one_hot(tf.ones_like(x[:, 0, 0, 0], tf.int32), 3)}
+
+    rest, attacks = batches(POINTS, POINT_LABELS, 6), {"fgsm": fgsm(THREAT)}
+    options = dict(decisions=1, judging=stubborn)
+    result = evaluated(POINT_VICTIM, rest, 6, attacks, tmp_path / "r.json", **options)
+    ones = (POINT_LABELS == 1).tolist()
+    assert [row["per_image"] for row in result["attacks"].values()] == [ones, ones]
+    alone = evaluated(POINT_VICTIM, rest, 6, attacks, tmp_path / "alone.json")
+    assert alone["attacks"]["fgsm"]["accuracy"] == 3 / 6
+
+
+def test_a_transfers_images_are_made_once(tmp_path):
+    """Behind every judge the same ones; batches and standing images may differ."""
+    made = []
+
+    def source(x, seed):
+        tf.py_function(lambda: made.append(1), [], [])
+        return POINT_VICTIM(x, seed)
+
+    attack = {"transfer": Transfer(PGD(THREAT, steps=2), source)}
+    options = dict(keep_transfers=tmp_path / "kept")
+
+    def judged(size, judging=None, count=6):
+        rest = batches(POINTS, POINT_LABELS, size)
+        path = tmp_path / "r.json"
+        found = evaluated(source, rest, count, attack, path, judging=judging, **options)
+        return found["attacks"]["transfer"]["per_image"]
+
+    first = judged(4, POINT_VICTIM)
+    before = len(made)
+    assert before > 0 and judged(3, POINT_VICTIM) == first
+    assert len(made) == before
+    # Other images are added to those that are there.
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*/*.npz"))
+    plain = evaluated(source, batches(POINTS, POINT_LABELS, 6), 6, attack, tmp_path / "p.json")
+    assert plain["attacks"]["transfer"]["per_image"] == first
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
