@@ -76,8 +76,10 @@ def export() -> Export:
     """What the flags say of an export."""
     model = _model()
     if FLAGS.export_dir in (None, "none"):
-        return Export(model, (model if model.is_dir() else model.parent) / "export")
-    return Export(model, pathlib.Path(FLAGS.export_dir))
+        export_dir = (model if model.is_dir() else model.parent) / "export"
+    else:
+        export_dir = pathlib.Path(FLAGS.export_dir)
+    return _read(Export, model=model, export_dir=export_dir)
 
 
 def _fill_for_training() -> None:
