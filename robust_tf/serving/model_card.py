@@ -99,10 +99,10 @@ def _listed(class_names: Sequence[str] | None) -> str:
 
 
 def _training(flags: Mapping[str, str]) -> str:
-    if not flags:
-        return "Nothing is known of it: the network was not exported from a run directory."
-    noise = flags.get("method") == "fpd" and flags.get("fpd_input") == "noise"
-    if flags.get("method") in _WITHOUT_ATTACK or noise or flags.get("attack_steps") == "0":
+    if not {"method", "norm", "eps"} <= flags.keys():
+        return "Nothing is known of it: the network was not exported from a run of training."
+    noise = flags["method"] == "fpd" and flags.get("fpd_input") == "noise"
+    if flags["method"] in _WITHOUT_ATTACK or noise or flags.get("attack_steps") == "0":
         sentence = "It was trained without an attack."
     else:
         eps = f"{float(flags['eps']):.4g}"
@@ -144,8 +144,8 @@ def _defended(defended: Defended) -> tuple[str, str]:
         f"class. They are slow: an image takes up to {defended.most_steps} steps, each a forward "
         "and a backward pass through that part of the network, and a request as long as its "
         "slowest image; `steps` says how many it took, `converged` whether it ended by itself, "
-        "`induced` how far (Linf) it moved the image. The accuracies above are the undefended "
-        "network's.",
+        "`induced` how far (Linf) it moved the image. Accuracies above are of these signatures "
+        "only where they say so.",
     )
 
 

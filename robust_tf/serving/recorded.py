@@ -16,6 +16,9 @@ LIMITS = (
     "These are accuracies on images like those that the network was trained on; they say nothing "
     "of other images, nor of other perturbations."
 )
+# What makes a JSON file a result, and what a result may say of a defence.
+PARTS = {"weights", "dataset", "threat", "examples", "attacks", "robust_accuracy"}
+OF_A_DEFENCE = ("delta", "beta", "sigma", "cap", "loops")
 
 
 def results(folder: pathlib.Path, weights: str) -> dict[str, dict]:
@@ -26,25 +29,35 @@ def results(folder: pathlib.Path, weights: str) -> dict[str, dict]:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             continue  # No result: the folder of a .keras file may hold anything.
-        if isinstance(content, dict) and content.get("weights") == weights:
+        is_result = isinstance(content, dict) and PARTS <= content.keys()
+        if is_result and content["weights"] == weights:
             found[path.name] = content
     return found
 
 
 def accuracy(found: dict[str, dict]) -> str:
-    """Every attack of these results, threat model by threat model, and what to think of them."""
-    groups: dict[tuple, dict[str, dict]] = {}
+    """Every attack of these results, and what to think of them.
+
+    What was attacked within the same threat model, and behind the same defence, is compared.
+    """
+    groups: dict[str, dict[str, dict]] = {}
     for name, result in found.items():
-        threat = result["threat"]
-        key = (result["dataset"], threat["norm"], f"{threat['eps']:.4g}")
-        groups.setdefault(key, {})[name] = result
+        groups.setdefault(_setting(result), {})[name] = result
     if not groups:
         return UNKNOWN
-    return "\n\n".join([*(_of_one_threat(*each) for each in groups.items()), LIMITS])
+    return "\n\n".join([*(_of_one_setting(*each) for each in groups.items()), LIMITS])
 
 
-def _of_one_threat(key: tuple[str, str, str], found: dict[str, dict]) -> str:
-    dataset, norm, eps = key
+def _setting(result: dict) -> str:
+    """What was attacked, and how far."""
+    threat, defense = result["threat"], result.get("defense", {})
+    where = f"Test images of {result['dataset']}, perturbed by at most {threat['norm']} "
+    said = [f"{name} {defense[name]:.4g}" for name in OF_A_DEFENCE if name in defense]
+    behind = f", decided behind Active Defense ({', '.join(said)})" if defense else ""
+    return f"{where}{threat['eps']:.4g}{behind}:"
+
+
+def _of_one_setting(setting: str, found: dict[str, dict]) -> str:
     rows = [
         (attack["accuracy"], attack_name, result["examples"], file_name)
         for file_name, result in found.items()
@@ -53,7 +66,7 @@ def _of_one_threat(key: tuple[str, str, str], found: dict[str, dict]) -> str:
     share, smallest, examples, _ = min(rows)
     together = min(result["robust_accuracy"] for result in found.values())
     lines = [
-        f"Test images of {dataset} that stay right, perturbed by at most {norm} {eps}:",
+        setting,
         "",
         "| attack | accuracy | images | recorded in |",
         "| --- | --- | --- | --- |",

@@ -65,7 +65,7 @@ def card(folder: pathlib.Path, flags: dict = FLAGS, **options) -> str:
 def test_each_attack_is_a_row_and_the_smallest_is_named(tmp_path):
     keep(tmp_path, "a.json", {"clean": 0.9, "pgd-20": 0.5004, "cw-20": 0.625}, robust_accuracy=0.48)
     lines = accuracy(tmp_path).splitlines()
-    assert "Test images of digits that stay right, perturbed by at most Linf 0.03137:" in lines
+    assert "Test images of digits, perturbed by at most Linf 0.03137:" in lines
     for row in ("clean | 90.0%", "pgd-20 | 50.0%", "cw-20 | 62.5%"):
         assert f"| {row} | 1000 | a.json |" in lines
     assert (
@@ -88,6 +88,17 @@ def test_it_warns_unless_autoattack_was_run_at_that_radius(tmp_path, name):
     assert recorded.NO_AUTOATTACK in after and recorded.NO_AUTOATTACK not in before
 
 
+def test_decisions_behind_a_defence_are_told_apart_from_the_bare_ones(tmp_path):
+    defense = {"defense": "active", "layer": "group0", "delta": 0.0124, "beta": 80.0, "cap": 1000}
+    keep(tmp_path, "bare.json", {"clean": 0.9, "autoattack": 0.1})
+    keep(tmp_path, "active.json", {"clean": 0.8, "square": 0.6}, defense=defense)
+    behind = "Linf 0.03137, decided behind Active Defense (delta 0.0124, beta 80, cap 1000):"
+    defended, _, bare = accuracy(tmp_path).partition("Linf 0.03137:")
+    assert behind in defended
+    assert "The smallest is that of square, 60.0%" in defended and "autoattack |" in bare
+    assert recorded.NO_AUTOATTACK in defended and recorded.NO_AUTOATTACK not in bare
+
+
 def test_parts_of_autoattack_are_not_autoattack(tmp_path):
     keep(tmp_path, "a.json", {"apgd-ce": 0.5, "transfer:autoattack@runs/a": 0.6, "square": 0.55})
     assert recorded.NO_AUTOATTACK in accuracy(tmp_path)
@@ -104,6 +115,7 @@ def test_only_results_of_these_weights_count(tmp_path):
     keep(tmp_path, ".running.state.json", {"clean": 0.98})
     (tmp_path / "broken.json").write_text('{"weights": "abc", ')
     (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "notes.json").write_text('{"weights": "abc", "attacks": {}}')
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
     assert accuracy(tmp_path) == recorded.UNKNOWN
     keep(tmp_path, "own.json", {"clean": 0.9})
@@ -114,7 +126,7 @@ def test_only_results_of_these_weights_count(tmp_path):
 def test_nothing_is_made_up_where_nothing_is_known(tmp_path):
     for text in (model_card(network(), INPUTS, None), card(tmp_path / "missing", flags={})):
         assert text.startswith("# Model card: small for images\n")
-        assert "Nothing is known of it: the network was not exported from a run directory." in text
+        assert "Nothing is known of it: the network was not exported from a run" in text
         assert recorded.UNKNOWN in text
         assert recorded.LIMITS not in text
         assert "## Active Defense" not in text
@@ -192,7 +204,7 @@ def test_a_defence_says_what_it_does_and_what_it_costs():
         "This is done 10 times",
         "They are random",
         "up to 3000 steps",
-        "The accuracies above are the undefended network's.",
+        "of these signatures only where they say so.",
         "logits, steps, converged, induced |",
     ):
         assert words in text
