@@ -122,6 +122,7 @@ class Train:
     val_attack: str
     run_dir: pathlib.Path
     export_dir: pathlib.Path | None
+    keep_exports: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +179,7 @@ class Export:
 
     model: pathlib.Path
     export_dir: pathlib.Path
+    keep_exports: int | None
     defense: Defense
     defense_seeded: bool
 

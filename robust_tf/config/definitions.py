@@ -176,6 +176,7 @@ kinds.name(
     "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"
 )
 kinds.name("export_dir", None, "folder to export to; train does so at its end unless none")
+kinds.count("keep_exports", None, "newest versions that stay in --export_dir (all)", low=1)
 
 # Defence at inference
 kinds.choice(

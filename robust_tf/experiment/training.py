@@ -5,7 +5,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from robust_tf import backup, building, callbacks, distribute, networks, plans
+from robust_tf import backup, building, callbacks, distribute, plans
 from robust_tf.config import flagfile
 from robust_tf.data.examples import holdout
 from robust_tf.data.failures import raise_from_stream
@@ -17,7 +17,7 @@ from robust_tf.data.pipeline import (
 )
 from robust_tf.errors import InputError
 from robust_tf.experiment.data import keep_class_names, load
-from robust_tf.serving.export import export
+from robust_tf.experiment.exporting import publish
 
 
 def train(plan: plans.Train) -> None:
@@ -45,7 +45,7 @@ def train(plan: plans.Train) -> None:
     if progress.epochs < plan.epochs:
         _fit(plan, method, strategy, train_set, val_set, steps, progress)
     if chief:
-        _finish(plan, train_set.class_names)
+        _finish(plan)
 
 
 def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:
@@ -117,17 +117,15 @@ def _callbacks(plan, strategy, val_set, begun) -> list[keras.callbacks.Callback]
     ]
 
 
-def _finish(plan: plans.Train, class_names: tuple[str, ...]) -> None:
+def _finish(plan: plans.Train) -> None:
     """Exports where that was asked for and is not done, and says where everything is."""
     print(f"Run written to {plan.run_dir} (checkpoints/best.keras, history.csv, tb/)")
     done = plan.run_dir / "exported.txt"
     if plan.export_dir is None or (done.exists() and plan.export_dir in _exports(done)):
         return
-    network = networks.load(plan.run_dir, dtype="float32")
-    version = export(network, plan.export_dir, class_names=class_names)
+    version = publish(plan.run_dir, plan.export_dir, plan.keep_exports)
     with done.open("a") as file:
         file.write(f"{version}\n")
-    print(f"Exported to {version}")
 
 
 def _exports(path: pathlib.Path) -> list[pathlib.Path]:

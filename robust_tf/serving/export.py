@@ -7,9 +7,9 @@ serving_default (`images`: float32 in [0, 1]), pixels (`pixels`: uint8) and enco
 (`image_bytes`: JPEG or PNG files). Each gives classes, probabilities and logits. With a defence
 there are defended, pixels_defended and encoded_defended beside them, which draw fresh noise for
 every request and also give the defence's steps, whether it converged, and what it induced.
+assets.extra has class_names.txt, model_card.md and tf_serving_warmup_requests.
 """
 
-import dataclasses
 import pathlib
 import shutil
 import uuid
@@ -19,29 +19,24 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from robust_tf.defenses import ActiveDefense, defended_victim
+from robust_tf.defenses import defended_victim
 from robust_tf.errors import InputError
-from robust_tf.serving.signatures import BARE, add_seeded, add_signatures, bare, fresh
+from robust_tf.serving import warmup_requests
+from robust_tf.serving.model_card import Origin, model_card
+from robust_tf.serving.signatures import (
+    BARE,
+    DEFENDED,
+    Defended,
+    add_seeded,
+    add_signatures,
+    bare,
+    fresh,
+)
 from robust_tf.victim import network_victim
 
 MUST_COMPILE = "_XlaMustCompile"
-DEFENDED = "defended"
-
-
-@dataclasses.dataclass(frozen=True)
-class Defended:
-    """The defended decisions of an export.
-
-    Attributes:
-      defense: of the network that is exported.
-      outer_loops: decisions whose softmaxes are averaged.
-      seeded: also a signature that takes the seeds: whoever chooses them chooses the noise, so it
-        is for tests and not for the public.
-    """
-
-    defense: ActiveDefense
-    outer_loops: int = 1
-    seeded: bool = False
+# A server is not kept waiting for warm-up requests that take more steps than this.
+WARMED_STEPS = 1000
 
 
 def export(
@@ -50,6 +45,7 @@ def export(
     *,
     class_names: Sequence[str] | None = None,
     defended: Defended | None = None,
+    origin: Origin | None = None,
 ) -> pathlib.Path:
     """Writes the next version of a network and returns its folder, EXPORT_DIR/<version>.
 
@@ -61,6 +57,7 @@ def export(
       export_dir: the folder of all versions; made where it is missing.
       class_names: one name a class, kept in assets.extra/class_names.txt.
       defended: adds the signatures of a defence.
+      origin: what the model card says of the network's training and evaluations.
     """
     image_shape, classes = _shapes(network)
     lines = _class_lines(class_names, classes)
@@ -70,12 +67,16 @@ def export(
     unfinished = root / f"unfinished-{uuid.uuid4().hex}"
     unfinished.mkdir(parents=True)
     try:
-        _archive(network, image_shape, defended).write_out(unfinished, verbose=False)
+        archive, inputs = _archive(network, image_shape, defended)
+        archive.write_out(unfinished, verbose=False)
         _refuse_xla(unfinished)
+        extra = unfinished / "assets.extra"
+        extra.mkdir()
         if lines:
-            extra = unfinished / "assets.extra"
-            extra.mkdir()
             (extra / "class_names.txt").write_text(lines, encoding="utf-8")
+        warmup_requests.write(extra, _warmed(inputs, defended))
+        card = model_card(network, inputs, class_names, defended, origin)
+        (extra / "model_card.md").write_text(card, encoding="utf-8")
         return _publish(unfinished, root)
     except BaseException:
         shutil.rmtree(unfinished)
@@ -134,18 +135,25 @@ def _class_lines(class_names: Sequence[str] | None, classes: int) -> str:
 
 def _archive(
     network: keras.Model, image_shape: tuple[int, int, int], defended: Defended | None
-) -> keras.export.ExportArchive:
-    """The network with its signatures, ready to be written."""
+) -> tuple[keras.export.ExportArchive, dict[str, tf.TensorSpec]]:
+    """The network with its signatures, ready to be written, and the public ones' inputs."""
     archive = keras.export.ExportArchive()
     archive.track(network)
     decisions = {BARE: bare(network)}
     if defended:
         victim = defended_victim(network_victim(network), defended.defense, defended.outer_loops)
         decisions[DEFENDED] = fresh(victim)
-    add_signatures(archive, image_shape, decisions)
+    inputs = add_signatures(archive, image_shape, decisions)
     if defended and defended.seeded:
         add_seeded(archive, image_shape, DEFENDED, victim)
-    return archive
+    return archive, inputs
+
+
+def _warmed(inputs: dict[str, tf.TensorSpec], defended: Defended | None) -> dict:
+    """The signatures to warm up: where a defence takes long anyway, its first call may as well."""
+    if defended is None or defended.most_steps <= WARMED_STEPS:
+        return inputs
+    return {name: spec for name, spec in inputs.items() if not name.endswith(DEFENDED)}
 
 
 def _refuse_xla(saved_model: pathlib.Path) -> None:

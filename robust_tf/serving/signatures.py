@@ -6,16 +6,40 @@ A decision is a function from images to outputs by name, logits among them. `pix
 `image_bytes` JPEG or PNG files.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from robust_tf.data.decode import decode_and_resize
+from robust_tf.defenses import ActiveDefense
 from robust_tf.victim import Victim
 
 Decide = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 BARE = "serving_default"
+DEFENDED = "defended"
+
+
+@dataclasses.dataclass(frozen=True)
+class Defended:
+    """The defended decisions of an export.
+
+    Attributes:
+      defense: of the network that is exported.
+      outer_loops: decisions whose softmaxes are averaged.
+      seeded: also a signature that takes the seeds: whoever chooses them chooses the noise, so it
+        is for tests and not for the public.
+    """
+
+    defense: ActiveDefense
+    outer_loops: int = 1
+    seeded: bool = False
+
+    @property
+    def most_steps(self) -> int:
+        """That one image can take."""
+        return self.defense.cap * self.outer_loops
 
 
 def bare(network: keras.Model) -> Decide:
@@ -40,20 +64,26 @@ def add_signatures(
     archive: keras.export.ExportArchive,
     image_shape: tuple[int, int, int],
     decisions: dict[str, Decide],
-) -> None:
-    """Adds NAME, pixels_NAME and encoded_NAME for each decision; of BARE, pixels and encoded."""
+) -> dict[str, tf.TensorSpec]:
+    """Adds NAME, pixels_NAME and encoded_NAME for each decision; of BARE, pixels and encoded.
+
+    Returns the only input of each, by the signature's name.
+    """
+    inputs = {}
+
+    def add(name: str, decide: Decide, spec: tf.TensorSpec) -> Decide:
+        inputs[name] = spec
+        return archive.add_endpoint(name, decide, [spec])
+
     batch = (None, *image_shape)
     for name, decide in decisions.items():
         # The other two call this function, so that the network is traced and written once.
-        answer = archive.add_endpoint(
-            name, _answer(decide), [tf.TensorSpec(batch, tf.float32, "images")]
-        )
+        answer = add(name, _answer(decide), tf.TensorSpec(batch, tf.float32, "images"))
         suffix = "" if name == BARE else f"_{name}"
         pixels, encoded = _of_pixels(answer), _of_files(answer, image_shape)
-        archive.add_endpoint(f"pixels{suffix}", pixels, [tf.TensorSpec(batch, tf.uint8, "pixels")])
-        archive.add_endpoint(
-            f"encoded{suffix}", encoded, [tf.TensorSpec((None,), tf.string, "image_bytes")]
-        )
+        add(f"pixels{suffix}", pixels, tf.TensorSpec(batch, tf.uint8, "pixels"))
+        add(f"encoded{suffix}", encoded, tf.TensorSpec((None,), tf.string, "image_bytes"))
+    return inputs
 
 
 def add_seeded(

@@ -91,7 +91,8 @@ def test_an_interrupted_evaluation_goes_on(run_dir, tmp_path):
 def test_export_counts_versions(run_dir):
     line = command("export", f"--model={run_dir}", f"--export_dir={run_dir}/more")
     assert f"{run_dir}/more/1" in run(*line).stdout
-    assert f"{run_dir}/more/2" in run(*line).stdout
+    assert f"{run_dir}/more/2" in run(*line, "--keep_exports=1").stdout
+    assert [path.name for path in (run_dir / "more").iterdir()] == ["2"]
     assert (run_dir / "more" / "2" / "saved_model.pb").is_file()
 
 

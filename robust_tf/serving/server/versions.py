@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Iterator
 
 from robust_tf.errors import InputError
-from robust_tf.serving.server import folders
+from robust_tf.serving import folders
 from robust_tf.serving.server.batching import Batcher, WaitingRoom
 from robust_tf.serving.server.failures import NotFound
 from robust_tf.serving.server.metrics import Metrics

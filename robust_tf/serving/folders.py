@@ -1,6 +1,8 @@
 """The versions in a model's folder."""
 
 import pathlib
+import shutil
+import uuid
 
 SAVED_MODEL = "saved_model.pb"
 
@@ -20,6 +22,18 @@ def versions(model_dir: pathlib.Path) -> dict[int, pathlib.Path]:
         if each.name.isdecimal() and (each / SAVED_MODEL).exists()
     }
     return dict(sorted(found.items(), reverse=True))
+
+
+def keep_newest(model_dir: pathlib.Path, count: int) -> None:
+    """Deletes the versions in a folder but for the newest ones; nothing else that lies there."""
+    for number, version in list(versions(model_dir).items())[count:]:
+        deleted = model_dir / f"deleted-{number}-{uuid.uuid4().hex}"
+        try:
+            # Under a name that is no number, so that no server finds the half of it.
+            version.rename(deleted)
+        except FileNotFoundError:
+            continue  # Another export has deleted it.
+        deleted.unlink() if deleted.is_symlink() else shutil.rmtree(deleted)
 
 
 def fingerprint(folder: pathlib.Path) -> tuple:

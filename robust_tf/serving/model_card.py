@@ -1,0 +1,158 @@
+"""The model card of an export, assets.extra/model_card.md: what it is, takes and withstands."""
+
+import dataclasses
+import datetime
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from robust_tf.serving import recorded
+from robust_tf.serving.signatures import DEFENDED, Defended
+
+BEFORE_SQUEEZE = "before_squeeze"
+# What of a run's flags says how its network came about.
+_TELLING = ("method", "dataset", "network", "activation", "head", "denoise", "denoise_at", "fpd")
+_TELLING += ("norm", "eps", "attack_steps", "attack_step_size", "attack_loss", "attack_target")
+_TELLING += ("epochs", "batch_size", "augment", "label_smoothing", "ema", "val_attack", "seed")
+_WITHOUT_ATTACK = ("standard", "smoothing")
+_NAMES_SHOWN = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where an exported network comes from.
+
+    Attributes:
+      flags: of its training run, by name; empty where there is no run.
+      results: the folder in which its evaluations have left their results.
+      weights: the network's fingerprint: results of other weights are not its own.
+    """
+
+    flags: Mapping[str, str]
+    results: pathlib.Path
+    weights: str
+
+
+def model_card(
+    network: keras.Model,
+    inputs: Mapping[str, tf.TensorSpec],
+    class_names: Sequence[str] | None,
+    defended: Defended | None = None,
+    origin: Origin | None = None,
+) -> str:
+    """The card, in Markdown.
+
+    Args:
+      network: what is exported.
+      inputs: the only input of each signature, by the signature's name.
+      class_names: of all classes; None where they are not known.
+      defended: the defence of the defended signatures.
+      origin: what is known of the training and the evaluations.
+    """
+    flags = origin.flags if origin else {}
+    found = recorded.results(origin.results, origin.weights) if origin else {}
+    sections = [
+        f"# Model card: {flags.get('network', network.name)} for {flags.get('dataset', 'images')}",
+        _summary(network, class_names),
+        "## Training",
+        _training(flags),
+        "## Accuracy",
+        recorded.accuracy(found),
+        "## Signatures",
+        _signatures(network, inputs),
+        *(_defended(defended) if defended else ()),
+        "## How to call it",
+        _call(),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summary(network: keras.Model, class_names: Sequence[str] | None) -> str:
+    height, width, channels = network.input_shape[1:]
+    classes = network.output_shape[-1]
+    kind = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+    lines = [
+        f"- Network: {network.name}, {network.count_params():,} parameters",
+        f"- Images: {height} x {width} pixels, {kind}",
+        f"- Classes: {classes}{_listed(class_names)}",
+        f"- Exported: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, TensorFlow {tf.__version__}, "
+        f"Keras {keras.__version__}",
+    ]
+    if any(layer.name == BEFORE_SQUEEZE for layer in network.layers):
+        # The softmax of one logit at 1 and the others at -1.
+        most = 1 / (1 + (classes - 1) * math.exp(-2))
+        lines += [
+            "- Its head ends in a Tanh, so that every logit lies between -1 and 1 and its "
+            f"confidences are bounded: no probability is above {most:.1%}, however sure it is."
+        ]
+    return "\n".join(lines)
+
+
+def _listed(class_names: Sequence[str] | None) -> str:
+    if class_names is None:
+        return ""
+    more = ", ..." if len(class_names) > _NAMES_SHOWN else ""
+    return f" ({', '.join(class_names[:_NAMES_SHOWN])}{more}), by number in class_names.txt"
+
+
+def _training(flags: Mapping[str, str]) -> str:
+    if not {"method", "norm", "eps"} <= flags.keys():
+        return "Nothing is known of it: the network was not exported from a run of training."
+    noise = flags["method"] == "fpd" and flags.get("fpd_input") == "noise"
+    if flags["method"] in _WITHOUT_ATTACK or noise or flags.get("attack_steps") == "0":
+        sentence = "It was trained without an attack."
+    else:
+        eps = f"{float(flags['eps']):.4g}"
+        sentence = f"It was trained against perturbations of at most {flags['norm']} {eps}."
+    lines = [f"    --{name}={flags[name]}" for name in _TELLING if name in flags]
+    return "\n".join([sentence, "", *lines])
+
+
+def _signatures(network: keras.Model, inputs: Mapping[str, tf.TensorSpec]) -> str:
+    height, width, channels = network.input_shape[1:]
+    shape = f"(batch, {height}, {width}, {channels})"
+    grey = ", as their luminance" if channels == 1 else ""
+    takes = {
+        tf.float32: f"float32 in [0, 1], {shape}; taken as they are",
+        tf.uint8: f"uint8, {shape}; divided by 255",
+        tf.string: "JPEG or PNG files of any size; decoded, divided by 255 and resized bilinearly "
+        f"to {height} x {width}{grey}, as in evaluation",
+    }
+    rows = [
+        f"| {name} | `{spec.name}`: {takes[spec.dtype]} | classes, probabilities, logits"
+        f"{', steps, converged, induced' if name.endswith(DEFENDED) else ''} |"
+        for name, spec in inputs.items()
+    ]
+    head = ["| signature | takes | gives |", "| --- | --- | --- |"]
+    return "\n".join([*head, *rows, "", "What else the network does to an image is inside it."])
+
+
+def _defended(defended: Defended) -> tuple[str, str]:
+    defense, loops = defended.defense, defended.outer_loops
+    averaged = f"This is done {loops} times, and the softmaxes are averaged. " if loops > 1 else ""
+    return (
+        "## Active Defense",
+        "The defended signatures add uniform noise of up to "
+        f"{defense.sigma:.4g} to an image and then descend, by steps of {defense.beta:.4g} times "
+        f"the gradient, on the unevenness of its features in {defense.features.layers[-1].name} "
+        f"until that is at most {defense.delta:.4g}, or for {defense.cap} steps. {averaged}"
+        "The outcome is classified.\n\n"
+        "They are random: each request draws fresh noise, and the same image may get another "
+        f"class. They are slow: an image takes up to {defended.most_steps} steps, each a forward "
+        "and a backward pass through that part of the network, and a request as long as its "
+        "slowest image; `steps` says how many it took, `converged` whether it ended by itself, "
+        "`induced` how far (Linf) it moved the image. Accuracies above are of these signatures "
+        "only where they say so.",
+    )
+
+
+def _call() -> str:
+    request = '{"signature_name": "encoded", "instances": [{"image_bytes": {"b64": "%s"}}]}'
+    return (
+        "From TensorFlow Serving, or `python -m robust_tf.serve`, under the name NAME:\n\n"
+        f"    printf '{request}' \"$(base64 -w0 image.jpg)\" |\n"
+        "      curl --data @- http://localhost:8501/v1/models/NAME:predict"
+    )
