@@ -73,9 +73,16 @@ def surrogate(name: str, defended: Defended) -> Victim:
       name: one of STAND_INS.
       defended: what is attacked.
     """
-    victim = {"bare": _bare, "noise": _noise, "softened": _softened}[name](*defended[:2])
-    # What a result says of the source, and a stopped evaluation goes on with.
-    victim.__name__ = f"{name} of {defended.bare.path} ({defended.bare.weights})"
+    make, seen = {
+        "bare": (_bare, ("delta",)),
+        "noise": (_noise, ("delta", "sigma")),
+        "softened": (_softened, ("delta", "beta", "sigma", "cap")),
+    }[name]
+    victim = make(defended.bare, defended.defense)
+    # What a result says of the source; images are kept, and a stopped evaluation goes on, by it.
+    settings = (f"{setting} {getattr(defended.defense, setting):g}" for setting in seen)
+    of = f"{defended.bare.path} ({defended.bare.weights})"
+    victim.__name__ = f"{name} of {of}, {', '.join(settings)}"
     return victim
 
 

@@ -77,6 +77,16 @@ def test_softened_decides_as_the_defence_and_leads_elsewhere():
     assert np.abs(gradient(softened) - exact).max() > 1e-4
 
 
+def test_a_stand_in_is_called_by_all_that_it_depends_on():
+    """Images are kept by the name: those of the bare network for any noise and any loop."""
+    other = defending.defended(_subject(), _plan(defense_sigma=0.2, defense_cap=7))
+    names = {name: _stand_in(name).__name__ for name in defending.STAND_INS}
+    assert names["bare"] == "bare of runs/one (w), delta 0.05" == _stand_in("bare", other).__name__
+    assert names["noise"] == "noise of runs/one (w), delta 0.05, sigma 0.1"
+    expected = "softened of runs/one (w), delta 0.05, beta 2, sigma 0.2, cap 7"
+    assert _stand_in("softened", other).__name__ == expected
+
+
 def test_attacks_may_go_through_fewer_steps_than_decide():
     fewer = defending.defended(_subject(), _plan(attacked_cap=1))
     assert fewer.defense.cap == 1
