@@ -51,3 +51,13 @@ def fill_decisions() -> None:
             f"--{name} is of a random defence, whose decisions differ; expected --defense=active "
             "and a --defense_sigma above 0."
         )
+
+
+def in_a_name() -> list[str]:
+    """The parts of a result's name that tell one defence from another."""
+    if FLAGS.defense == "none":
+        return []
+    numbers = ("delta", "beta", "sigma", "cap", "loops", "attacked_cap")
+    given = [(name, FLAGS[f"defense_{name}"].value) for name in numbers]
+    parts = [f"{name}{value:.4g}" for name, value in given if value is not None]
+    return ["active", FLAGS.defense_layer, *parts, f"{FLAGS.decisions}decisions"]

@@ -192,13 +192,14 @@ def _result_name() -> str:
         parts.append(FLAGS.step_rule)
     if FLAGS.start is not None:
         parts.append(FLAGS.start)
-    for name in ("kappa", "shift_weight"):
+    for name in ("kappa", "shift_weight", "queries"):
         if FLAGS[name].value != FLAGS[name].default:
             parts.append(f"{name}{FLAGS[name].value:.4g}")
     if FLAGS.quantize or FLAGS.save_adversarial:
         parts.append("quantized")
     if FLAGS.restarts > 1:
         parts.append(f"{FLAGS.restarts}restarts")
+    parts += defense.in_a_name()
     if FLAGS.examples is not None:
         parts.append(f"first{FLAGS.examples}")
     # Of a transfer or a sweep, what a file name cannot hold.

@@ -61,7 +61,8 @@ def warnings(findings: Findings, attacks: list[str]) -> list[str]:
 
 
 def _random(findings: Findings, attacks: list[str]) -> list[str]:
-    single = [name for name in attacks if name != "autoattack-rand"]
+    averages = re.compile(r"autoattack-rand|.*-eot\d+(@.*)?")
+    single = [name for name in attacks if not averages.fullmatch(name)]
     if not (findings.random and single):
         return []
     return [

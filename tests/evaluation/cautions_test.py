@@ -89,7 +89,10 @@ def test_each_finding_has_its_sentence(found, attacks, beginning, end):
 @pytest.mark.parametrize(
     ("found", "attacks"),
     [
-        ({"random": True}, ["clean", "autoattack-rand"]),
+        (
+            {"random": True},
+            ["clean", "autoattack-rand", "apgd-ce-eot10", "transfer:apgd-t-eot2@noise"],
+        ),
         ({"probabilities": True, "bounded": True}, ["clean", "square"]),
         ({"gradients": False, "zero_gradients": None}, ["square", "transfer:pgd-20@runs/one"]),
         ({"zero_gradients": 1.0}, ["nattack"]),
