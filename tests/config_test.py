@@ -252,6 +252,35 @@ def test_evaluation_is_at_the_radius_of_validation(tmp_path):
     assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
 
 
+def test_a_defences_numbers_are_typed_or_calibrated_or_the_papers(tmp_path):
+    _plan(SAVE, f"--run_dir={tmp_path}", "--dataset=cifar100")
+    model = (f"--model={tmp_path}", "--defense=active")
+    numbers = "defense_delta={}, defense_beta={}, defense_sigma={}, defense_cap=1000"
+    assert numbers.format(0.0118, 80.0, 0.075) in _plan(EVALUATE, *model)
+    calibrated = (
+        "--defense_layer=group0\n--defense_delta=0.5\n--defense_beta=2\n--defense_sigma=0.1"
+    )
+    (tmp_path / "active_defense.cfg").write_text(calibrated)
+    plan = _plan(EVALUATE, *model)
+    assert numbers.format(0.5, 2.0, 0.1) in plan and "decisions=5" in plan
+    assert numbers.format(0.25, 2.0, 0.1) in _plan(EVALUATE, *model, "--defense_delta=1/4")
+    # A checkpoint of the run has them too, and each setting has a result of its own.
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.keras").touch()
+    plan = _plan(EVALUATE, f"--model={tmp_path}/checkpoints/last.keras", *model[1:])
+    assert numbers.format(0.5, 2.0, 0.1) in plan
+    assert "-active-group0-delta0.5-beta2-sigma0.1-cap1000-loops1-5decisions.json" in plan
+    assert "decisions=1" in _plan(EVALUATE, *model, "--defense_sigma=0")
+    assert "defense='none'" in _plan(EVALUATE, model[0])
+
+
+def test_a_defence_without_numbers_is_refused(tmp_path):
+    _plan(SAVE, f"--run_dir={tmp_path}")
+    refusal = _refusal(EVALUATE, f"--model={tmp_path}", "--defense=active")
+    assert "--defense_delta is missing, and the paper has none for digits" in refusal
+    assert "--defense does nothing in training" in _refusal(SHOW, "--defense=active")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
