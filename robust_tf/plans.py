@@ -136,7 +136,7 @@ class Defense:
     defense_sigma: float
     defense_cap: int
     defense_clip: bool
-    defense_loops: int
+    defense_loops: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,6 +31,7 @@ def fill(model: pathlib.Path) -> None:
             if (folder / CALIBRATED).exists():
                 filling.take(flagfile.read(folder / CALIBRATED))
                 break
+    FLAGS.defense_loops = FLAGS.defense_loops or (1,)
     filling.fill({**PAPERS, "defense_delta": _PAPERS_DELTA.get(FLAGS.dataset)})
     if FLAGS.defense == "active" and FLAGS.defense_delta is None:
         raise InputError(
@@ -41,6 +42,9 @@ def fill(model: pathlib.Path) -> None:
 
 def fill_decisions() -> None:
     """Several decisions are of something random."""
+    if len(FLAGS.defense_loops) > 1:
+        several = ",".join(map(str, FLAGS.defense_loops))
+        raise InputError(f"--defense_loops={several} is for export; expected one number.")
     random = FLAGS.defense == "active" and FLAGS.defense_sigma > 0
     filling.fill({"decisions": _DECISIONS if random else 1})
     if random and FLAGS.submissions and FLAGS.decisions == 1:
@@ -57,7 +61,8 @@ def in_a_name() -> list[str]:
     """The parts of a result's name that tell one defence from another."""
     if FLAGS.defense == "none":
         return []
-    numbers = ("delta", "beta", "sigma", "cap", "loops", "attacked_cap")
+    numbers = ("delta", "beta", "sigma", "cap", "attacked_cap")
     given = [(name, FLAGS[f"defense_{name}"].value) for name in numbers]
+    given.append(("loops", FLAGS.defense_loops[0]))
     parts = [f"{name}{value:.4g}" for name, value in given if value is not None]
     return ["active", FLAGS.defense_layer, *parts, f"{FLAGS.decisions}decisions"]

@@ -193,7 +193,11 @@ kinds.number("defense_beta", None, "beta, the step size (calibrate's; 80)", low=
 kinds.number("defense_sigma", None, "sigma of the uniform noise (calibrate's; 0.075)")
 kinds.count("defense_cap", 1000, "most steps of an image; 0 is noise alone")
 kinds.switch("defense_clip", False, "each step ends in [0, 1]")
-kinds.count("defense_loops", 1, "decisions whose softmaxes are averaged (outerloop)", low=1)
+kinds.counts(
+    "defense_loops",
+    "outer loops, whose softmaxes are averaged (1); of several, as in 1,10, each further one is an "
+    "export's signature of its own, defended_10",
+)
 kinds.switch(
     "defense_seeded",
     False,

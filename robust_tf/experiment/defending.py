@@ -58,7 +58,7 @@ def defended(subject: Subject, plan: plans.Evaluate) -> Defended | None:
             f"--defense=active needs the network's features, which --model={subject.path} does not "
             "give; expected a run directory or a .keras file."
         )
-    defense, loops = active_defense(plan.defense, subject.network), plan.defense.defense_loops
+    defense, (loops,) = active_defense(plan.defense, subject.network), plan.defense.defense_loops
     decides = attacked = defended_victim(subject.victim, defense, loops)
     if plan.defense_attacked_cap is not None:
         defense = dataclasses.replace(defense, cap=plan.defense_attacked_cap)

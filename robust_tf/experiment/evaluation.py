@@ -176,7 +176,8 @@ def _of_the_defense(plan: plans.Evaluate) -> dict:
     said = {
         name.removeprefix("defense_"): v for name, v in dataclasses.asdict(plan.defense).items()
     }
-    return {"defense": {**said, "attacked_cap": plan.defense_attacked_cap}}
+    (loops,) = said["loops"]
+    return {"defense": {**said, "loops": loops, "attacked_cap": plan.defense_attacked_cap}}
 
 
 def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from robust_tf.config import flagfile
 from robust_tf.experiment.data import class_names
 from robust_tf.experiment.defending import active_defense
 from robust_tf.serving import folders
-from robust_tf.serving.export import Defended, export
+from robust_tf.serving.export import export
 from robust_tf.serving.model_card import Origin
+from robust_tf.serving.signatures import DEFENDED, Defended
 
 
 def export_model(plan: plans.Export) -> None:
@@ -38,10 +39,12 @@ def publish(
       seeded: also as a signature that takes the seeds.
     """
     network = networks.load(model, dtype="float32")
-    run, defended = _run(model), None
+    run, defended = _run(model), {}
     if defense and defense.defense == "active":
         active = active_defense(defense, network)
-        defended = Defended(active, defense.defense_loops, seeded)
+        for loops in defense.defense_loops:
+            name = f"{DEFENDED}_{loops}" if defended else DEFENDED
+            defended[name] = Defended(active, loops, seeded)
     version = export(
         network,
         export_dir,

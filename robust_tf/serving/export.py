@@ -6,14 +6,15 @@ Each version answers three signatures, all in inference mode and for any batch s
 serving_default (`images`: float32 in [0, 1]), pixels (`pixels`: uint8) and encoded
 (`image_bytes`: JPEG or PNG files). Each gives classes, probabilities and logits. With a defence
 there are defended, pixels_defended and encoded_defended beside them, which draw fresh noise for
-every request and also give the defence's steps, whether it converged, and what it induced.
+every request and also give the defence's steps, whether it converged, and what it induced; there
+may be several, under other names.
 assets.extra has class_names.txt, model_card.md and tf_serving_warmup_requests.
 """
 
 import pathlib
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -25,7 +26,6 @@ from robust_tf.serving import warmup_requests
 from robust_tf.serving.model_card import Origin, model_card
 from robust_tf.serving.signatures import (
     BARE,
-    DEFENDED,
     Defended,
     add_seeded,
     add_signatures,
@@ -44,7 +44,7 @@ def export(
     export_dir: str | pathlib.Path,
     *,
     class_names: Sequence[str] | None = None,
-    defended: Defended | None = None,
+    defended: Mapping[str, Defended] | None = None,
     origin: Origin | None = None,
 ) -> pathlib.Path:
     """Writes the next version of a network and returns its folder, EXPORT_DIR/<version>.
@@ -56,7 +56,7 @@ def export(
       network: a built model from images, float32 [N, H, W, C] in [0, 1], to logits.
       export_dir: the folder of all versions; made where it is missing.
       class_names: one name a class, kept in assets.extra/class_names.txt.
-      defended: adds the signatures of a defence.
+      defended: by signature, the decisions of a defence, as in {DEFENDED: Defended(defense)}.
       origin: what the model card says of the network's training and evaluations.
     """
     image_shape, classes = _shapes(network)
@@ -67,6 +67,7 @@ def export(
     unfinished = root / f"unfinished-{uuid.uuid4().hex}"
     unfinished.mkdir(parents=True)
     try:
+        defended = defended or {}
         archive, inputs = _archive(network, image_shape, defended)
         archive.write_out(unfinished, verbose=False)
         _refuse_xla(unfinished)
@@ -134,26 +135,27 @@ def _class_lines(class_names: Sequence[str] | None, classes: int) -> str:
 
 
 def _archive(
-    network: keras.Model, image_shape: tuple[int, int, int], defended: Defended | None
+    network: keras.Model, image_shape: tuple[int, int, int], defended: Mapping[str, Defended]
 ) -> tuple[keras.export.ExportArchive, dict[str, tf.TensorSpec]]:
     """The network with its signatures, ready to be written, and the public ones' inputs."""
     archive = keras.export.ExportArchive()
     archive.track(network)
-    decisions = {BARE: bare(network)}
-    if defended:
-        victim = defended_victim(network_victim(network), defended.defense, defended.outer_loops)
-        decisions[DEFENDED] = fresh(victim)
-    inputs = add_signatures(archive, image_shape, decisions)
-    if defended and defended.seeded:
-        add_seeded(archive, image_shape, DEFENDED, victim)
+    victims = {
+        name: defended_victim(network_victim(network), one.defense, one.outer_loops)
+        for name, one in defended.items()
+    }
+    random = {name: fresh(victim) for name, victim in victims.items()}
+    inputs = add_signatures(archive, image_shape, {BARE: bare(network), **random})
+    for name, victim in victims.items():
+        if defended[name].seeded:
+            add_seeded(archive, image_shape, name, victim)
     return archive, inputs
 
 
-def _warmed(inputs: dict[str, tf.TensorSpec], defended: Defended | None) -> dict:
+def _warmed(inputs: dict[str, tf.TensorSpec], defended: Mapping[str, Defended]) -> dict:
     """The signatures to warm up: where a defence takes long anyway, its first call may as well."""
-    if defended is None or defended.most_steps <= WARMED_STEPS:
-        return inputs
-    return {name: spec for name, spec in inputs.items() if not name.endswith(DEFENDED)}
+    slow = tuple(name for name, one in defended.items() if one.most_steps > WARMED_STEPS)
+    return {name: spec for name, spec in inputs.items() if not name.endswith(slow)}
 
 
 def _refuse_xla(saved_model: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from robust_tf.serving import recorded
-from robust_tf.serving.signatures import DEFENDED, Defended
+from robust_tf.serving.signatures import Defended
 
 BEFORE_SQUEEZE = "before_squeeze"
 # What of a run's flags says how its network came about.
@@ -40,7 +40,7 @@ def model_card(
     network: keras.Model,
     inputs: Mapping[str, tf.TensorSpec],
     class_names: Sequence[str] | None,
-    defended: Defended | None = None,
+    defended: Mapping[str, Defended] | None = None,
     origin: Origin | None = None,
 ) -> str:
     """The card, in Markdown.
@@ -49,7 +49,7 @@ def model_card(
       network: what is exported.
       inputs: the only input of each signature, by the signature's name.
       class_names: of all classes; None where they are not known.
-      defended: the defence of the defended signatures.
+      defended: the defence of the defended signatures, by the name that theirs end with.
       origin: what is known of the training and the evaluations.
     """
     flags = origin.flags if origin else {}
@@ -62,8 +62,9 @@ def model_card(
         "## Accuracy",
         recorded.accuracy(found),
         "## Signatures",
-        _signatures(network, inputs),
-        *(_defended(defended) if defended else ()),
+        _signatures(network, inputs, tuple(defended or ())),
+        *(["## Active Defense"] if defended else []),
+        *(_defended(name, one) for name, one in (defended or {}).items()),
         "## How to call it",
         _call(),
     ]
@@ -111,7 +112,9 @@ def _training(flags: Mapping[str, str]) -> str:
     return "\n".join([sentence, "", *lines])
 
 
-def _signatures(network: keras.Model, inputs: Mapping[str, tf.TensorSpec]) -> str:
+def _signatures(
+    network: keras.Model, inputs: Mapping[str, tf.TensorSpec], defended: tuple[str, ...]
+) -> str:
     height, width, channels = network.input_shape[1:]
     shape = f"(batch, {height}, {width}, {channels})"
     grey = ", as their luminance" if channels == 1 else ""
@@ -123,19 +126,18 @@ def _signatures(network: keras.Model, inputs: Mapping[str, tf.TensorSpec]) -> st
     }
     rows = [
         f"| {name} | `{spec.name}`: {takes[spec.dtype]} | classes, probabilities, logits"
-        f"{', steps, converged, induced' if name.endswith(DEFENDED) else ''} |"
+        f"{', steps, converged, induced' if name.endswith(defended) else ''} |"
         for name, spec in inputs.items()
     ]
     head = ["| signature | takes | gives |", "| --- | --- | --- |"]
     return "\n".join([*head, *rows, "", "What else the network does to an image is inside it."])
 
 
-def _defended(defended: Defended) -> tuple[str, str]:
+def _defended(name: str, defended: Defended) -> str:
     defense, loops = defended.defense, defended.outer_loops
     averaged = f"This is done {loops} times, and the softmaxes are averaged. " if loops > 1 else ""
     return (
-        "## Active Defense",
-        "The defended signatures add uniform noise of up to "
+        f"The signatures {name}, pixels_{name} and encoded_{name} add uniform noise of up to "
         f"{defense.sigma:.4g} to an image and then descend, by steps of {defense.beta:.4g} times "
         f"the gradient, on the unevenness of its features in {defense.features.layers[-1].name} "
         f"until that is at most {defense.delta:.4g}, or for {defense.cap} steps. {averaged}"
@@ -145,7 +147,7 @@ def _defended(defended: Defended) -> tuple[str, str]:
         "and a backward pass through that part of the network, and a request as long as its "
         "slowest image; `steps` says how many it took, `converged` whether it ended by itself, "
         "`induced` how far (Linf) it moved the image. Accuracies above are of these signatures "
-        "only where they say so.",
+        "only where they say so."
     )
 
 

@@ -69,7 +69,7 @@ def test_evaluate_takes_what_was_calibrated_and_says_who_decided_how_often(run_d
 
 
 def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
-    options = ("--defense_seeded", "--defense_cap=50", "--defense_loops=2")
+    options = ("--defense_seeded", "--defense_cap=50", "--defense_loops=2,3")
     run(
         *command("export", f"--model={run_dir}", f"--export_dir={tmp_path}", "--defense=active"),
         *options,
@@ -77,20 +77,24 @@ def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
     version = tmp_path / "1"
     names = set(signatures(version))
     assert {"serving_default", "defended", "encoded_defended", "defended_seeded"} <= names
+    assert {"defended_3", "pixels_defended_3", "defended_3_seeded"} <= names
     x = np.random.default_rng(0).uniform(size=(3, 8, 8, 1)).astype(np.float32)
     seeds = draws.image_seeds(5, 0, tf.range(3))
-    answer, plain = serve(
+    *answers, plain = serve(
         version,
         [
             ("defended_seeded", {"images": x, "seeds": seeds.numpy()}),
+            ("defended_3_seeded", {"images": x, "seeds": seeds.numpy()}),
             ("serving_default", x),
         ],
     )
     network, found = _network(run_dir), _calibrated(run_dir)
     defense = ActiveDefense(networks.up_to(network, "group0"), cap=50, **found)
-    expected = defended_victim(network_victim(network), defense, 2)(tf.constant(x), seeds)
-    np.testing.assert_allclose(answer["logits"], expected["logits"], atol=1e-4)
-    np.testing.assert_array_equal(answer["steps"], expected["steps"])
+    for answer, loops in zip(answers, (2, 3), strict=True):
+        victim = defended_victim(network_victim(network), defense, loops)
+        expected = victim(tf.constant(x), seeds)
+        np.testing.assert_allclose(answer["logits"], expected["logits"], atol=1e-4)
+        np.testing.assert_array_equal(answer["steps"], expected["steps"])
     np.testing.assert_allclose(plain["logits"], network(x, training=False), atol=1e-4)
 
 
@@ -104,6 +108,7 @@ def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
             "--submissions is of a random defence",
         ),
         (["--attacks=transfer:pgd-2@noise"], "A transfer from noise needs --defense=active"),
+        (["--defense=active", "--defense_loops=1,10"], "--defense_loops=1,10 is for export"),
         (["--defense=active", "--defense_layer=group9"], "has no layer group9"),
     ],
 )

@@ -29,7 +29,7 @@ def _subject(network=NETWORK) -> Subject:
 
 def _plan(attacked_cap=None, **changed):
     settings = dict(defense="active", defense_layer="group0", defense_delta=0.05, defense_beta=2.0)
-    settings |= dict(defense_sigma=0.1, defense_cap=4, defense_clip=False, defense_loops=1)
+    settings |= dict(defense_sigma=0.1, defense_cap=4, defense_clip=False, defense_loops=(1,))
     defense = plans.Defense(**settings | changed)
     return types.SimpleNamespace(defense=defense, defense_attacked_cap=attacked_cap)
 

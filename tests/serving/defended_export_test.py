@@ -39,7 +39,7 @@ def defense(network) -> ActiveDefense:
 def version(network, defense, tmp_path_factory):
     """The export, its seeded signature among the others."""
     defended = Defended(defense, outer_loops=2, seeded=True)
-    return export(network, tmp_path_factory.mktemp("exports"), defended=defended)
+    return export(network, tmp_path_factory.mktemp("exports"), defended={"defended": defended})
 
 
 def test_the_seeded_signature_gives_what_python_gives(network, defense, version):
@@ -62,7 +62,7 @@ def test_every_request_draws_fresh_noise_whatever_seed_python_had(network, defen
     answers = []
     for k in range(2):
         keras.utils.set_random_seed(1)
-        version = export(network, tmp_path / str(k), defended=Defended(defense))
+        version = export(network, tmp_path / str(k), defended={"defended": Defended(defense)})
         answers += serve(version, [("defended", IMAGES), ("defended", IMAGES)])
     logits = [answer["logits"] for answer in answers]
     for i in range(4):
@@ -88,7 +88,7 @@ def test_pixels_and_files_are_defended_too_and_the_bare_answers_stay(network, ve
 
 def test_seeds_are_taken_only_where_that_was_asked_for(network, defense, version, tmp_path):
     assert "defended_seeded" in signatures(version)
-    listed = signatures(export(network, tmp_path, defended=Defended(defense)))
+    listed = signatures(export(network, tmp_path, defended={"defended": Defended(defense)}))
     bare = ["encoded", "pixels", "serving_default"]
     assert sorted(listed) == sorted([*bare, "defended", "pixels_defended", "encoded_defended"])
     assert listed["defended"].inputs["images"].dtype == tf.float32.as_datatype_enum

@@ -196,7 +196,7 @@ def test_a_defence_says_what_it_does_and_what_it_costs():
     features = keras.Model(base.inputs, base.get_layer("group0").output)
     defense = ActiveDefense(features, delta=0.0124, beta=80.0, cap=300)
     inputs = INPUTS | {"defended": INPUTS["serving_default"]}
-    text = model_card(base, inputs, None, Defended(defense, outer_loops=10))
+    text = model_card(base, inputs, None, {"defended": Defended(defense, outer_loops=10)})
     for words in (
         "uniform noise of up to 0.075",
         "steps of 80 times",
@@ -208,7 +208,7 @@ def test_a_defence_says_what_it_does_and_what_it_costs():
         "logits, steps, converged, induced |",
     ):
         assert words in text
-    assert "This is done" not in model_card(base, inputs, None, Defended(defense))
+    assert "This is done" not in model_card(base, inputs, None, {"defended": Defended(defense)})
 
 
 if __name__ == "__main__":

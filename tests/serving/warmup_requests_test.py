@@ -37,7 +37,7 @@ def defended(network) -> Defended:
 @pytest.fixture(scope="module")
 def version(network, defended, tmp_path_factory):
     """An export with all signatures."""
-    return export(network, tmp_path_factory.mktemp("exports"), defended=defended)
+    return export(network, tmp_path_factory.mktemp("exports"), defended={"defended": defended})
 
 
 def test_the_loader_of_tensorflow_serving_answers_each_public_signature(version):
@@ -78,7 +78,7 @@ def test_the_local_server_sends_them_before_it_serves(version, monkeypatch):
 
 def test_a_defence_of_many_steps_keeps_no_server_waiting(network, defended, tmp_path):
     longer = dataclasses.replace(defended, outer_loops=3, seeded=False)
-    version = export(network, tmp_path, defended=longer)
+    version = export(network, tmp_path, defended={"defended": longer})
     assert [name for name, _ in _recorded(version / FILE)] == BARE
 
 
