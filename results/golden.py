@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from robust_tf.attacks import named  # noqa: E402
 from robust_tf.evaluation.cores import single_threaded_ops  # noqa: E402
+from robust_tf.evaluation.judge import Judge  # noqa: E402
 from robust_tf.evaluation.run import Evaluation  # noqa: E402
 from robust_tf.threat import Threat  # noqa: E402
 from robust_tf.victim import network_victim  # noqa: E402
@@ -41,12 +42,10 @@ def main() -> None:
     for threat, names in ATTACKS.items():
         with tempfile.TemporaryDirectory() as folder:
             evaluation = Evaluation(
-                victim,
+                Judge(victim, threat, seed=0),
                 batches(x, label, 250),
                 range(500),
-                threat=threat,
                 output=pathlib.Path(folder) / "r.json",
-                seed=0,
                 about={"model": "cnn_a_adv4", "dataset": "cifar10"},
             )
             result = evaluation.run({name: named(name, threat, judge=True) for name in names})

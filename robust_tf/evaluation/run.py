@@ -1,6 +1,7 @@
 """Runs attacks over a data set, streaming, and writes the result.
 
-    run(victim, batches, indices, {"pgd-20": attack}, output=path, seed=0, about={...})
+    judge = Judge(victim, threat, seed=0)
+    Evaluation(judge, batches, indices, output=path, about={...}).run({"pgd-20": attack})
 
 Draws are keyed by image, so a result does not depend on the batch size or on where it was stopped.
 """
@@ -22,59 +23,47 @@ from robust_tf.evaluation.saving import Saved
 from robust_tf.evaluation.state import State, write_json
 from robust_tf.evaluation.table import table
 from robust_tf.evaluation.verdict import verdict, verdict_table
-from robust_tf.threat import Threat
-from robust_tf.victim import Victim
 
 # How many images a verdict's own measurements are made on.
 SAMPLE = 100
 
 
 class Evaluation:
-    """A victim, its images and what is known of them so far.
+    """A judge, its images and what is known of them so far.
 
     Args:
-      victim: what is attacked, and what judges.
+      judge: what is attacked, within which threat model, and what decides.
       batches: gives the (image, label, index) batches of the images of these indices.
       indices: of all images.
-      threat: the threat model that is judged by.
       output: the result's file.
-      seed: of all random draws.
       about: what the result says of the model and its data.
-      quantize: adversarial images are put on the 8-bit grid before they are judged.
       saved: writes the adversarial images.
       findings: of the victim; with them the result ends with a verdict on gradient masking.
       settings: what else an evaluation that goes on must have in common with the stopped one.
-      judging: what decides, where that is not the victim itself.
-      decisions: on each attacked image, each with noise of its own: several of a random judge.
       submissions: numbers of times that a random judge is also asked about the clean image.
       keep_transfers: a folder for the images that are made on other networks.
     """
 
     def __init__(
         self,
-        victim: Victim,
+        judge: Judge,
         batches: Batches,
         indices: Sequence[int],
         *,
-        threat: Threat,
         output: pathlib.Path,
-        seed: int,
         about: dict,
-        quantize: bool = False,
         saved: Saved | None = None,
         findings: Findings | None = None,
         settings: dict | None = None,
-        judging: Victim | None = None,
-        decisions: int = 1,
         submissions: tuple[int, ...] = (),
         keep_transfers: pathlib.Path | None = None,
     ):
-        self.judge = Judge(victim, threat, seed, quantize, judging, decisions)
-        self.batches, self.indices, self.output, self.saved = batches, indices, output, saved
-        self.findings, self.settings, self.submissions = findings, settings or {}, submissions
+        self.judge, self.batches, self.indices = judge, batches, indices
+        self.output, self.saved, self.findings = output, saved, findings
+        self.settings, self.submissions = settings or {}, submissions
         self.keep_transfers = keep_transfers
-        self.about = {**about, "threat": {"norm": threat.norm, "eps": threat.epsilon}, "seed": seed}
-        self.about["quantized"] = quantize
+        threat = {"norm": judge.threat.norm, "eps": judge.threat.epsilon}
+        self.about = {**about, "threat": threat, "seed": judge.seed, "quantized": judge.quantize}
 
     def run(self, attacks: dict[str, Attack | Sweep]) -> dict:
         """Evaluates, prints the table, and returns the result that it writes.

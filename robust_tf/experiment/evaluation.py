@@ -14,6 +14,7 @@ from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
 from robust_tf.evaluation.cautions import CLASSES_NEEDED, warnings
 from robust_tf.evaluation.cores import single_threaded_ops
+from robust_tf.evaluation.judge import Judge
 from robust_tf.evaluation.run import Evaluation
 from robust_tf.evaluation.sanity import Findings, check
 from robust_tf.evaluation.saving import Saved
@@ -42,13 +43,8 @@ def evaluate(plan: plans.Evaluate) -> None:
     test_set = data.load(plan.data, "test")
     subject = load(plan.model, plan.signature, plan.input_name, plan.output_name)
     check_fit(subject, test_set)
-    x, label, _ = data.spread(test_set, SAMPLE)
-    findings = check(subject.victim, x, label, plan.seed)
     behind = defending.defended(subject, plan)
-    if behind:
-        findings = findings._replace(random=plan.defense.defense_sigma > 0, before_squeeze=False)
-    if plan.attacked_output == "logits":
-        findings = findings._replace(before_squeeze=False)
+    findings = _findings(plan, subject, test_set)
     cautions = warnings(findings, list(plan.attacks))
     for sentence in cautions:
         print(f"WARNING: {sentence}")
@@ -59,39 +55,55 @@ def evaluate(plan: plans.Evaluate) -> None:
         chosen = test_set.subset(np.searchsorted(test_set.indices, indices))
         return evaluation_dataset(chosen, plan.batch_size)
 
-    threat = Threat(plan.norm, plan.eps)
-    saved = None
-    if plan.save_adversarial:
-        labels = dict(zip(test_set.indices.tolist(), test_set.labels.tolist(), strict=True))
-        saved = Saved(plan.save_adversarial, test_set.name, labels)
-    evaluation = Evaluation(
+    judge = Judge(
         behind.attacked if behind else subject.victim,
-        batches,
-        test_set.indices.tolist(),
-        threat=threat,
-        output=plan.output,
-        seed=plan.seed,
-        about={
-            "model": str(plan.model),
-            "weights": subject.weights,
-            "dataset": plan.data.dataset,
-            "warnings": cautions,
-            **_of_the_defense(plan),
-        },
+        Threat(plan.norm, plan.eps),
+        plan.seed,
         quantize=plan.quantize,
-        saved=saved,
-        findings=findings if plan.verdict and plan.targeted == "none" else None,
-        settings={
-            **dataclasses.asdict(plan.data),
-            **{name: getattr(plan, name) for name in ("signature", "input_name", "output_name")},
-        },
         judging=behind.decides if behind else None,
         decisions=plan.decisions,
+    )
+    about = {
+        "model": str(plan.model),
+        "weights": subject.weights,
+        "dataset": plan.data.dataset,
+        "warnings": cautions,
+        **_of_the_defense(plan),
+    }
+    of_a_saved_model = ("signature", "input_name", "output_name")
+    settings = dataclasses.asdict(plan.data) | {n: getattr(plan, n) for n in of_a_saved_model}
+    evaluation = Evaluation(
+        judge,
+        batches,
+        test_set.indices.tolist(),
+        output=plan.output,
+        about=about,
+        saved=_saved(plan, test_set),
+        findings=findings if plan.verdict and plan.targeted == "none" else None,
+        settings=settings,
         submissions=plan.submissions,
         keep_transfers=plan.keep_transfers,
     )
     source = _source(plan, subject, behind, test_set)
-    evaluation.run(_attacks(plan, subject, findings, threat, source))
+    evaluation.run(_attacks(plan, subject, findings, judge.threat, source))
+
+
+def _findings(plan: plans.Evaluate, subject: Subject, test_set: Examples) -> Findings:
+    """What the network is like, and whether its defence is random."""
+    x, label, _ = data.spread(test_set, SAMPLE)
+    findings = check(subject.victim, x, label, plan.seed)
+    if plan.defense.defense != "none":
+        findings = findings._replace(random=plan.defense.defense_sigma > 0, before_squeeze=False)
+    if plan.attacked_output == "logits":
+        findings = findings._replace(before_squeeze=False)
+    return findings
+
+
+def _saved(plan: plans.Evaluate, test_set: Examples) -> Saved | None:
+    if plan.save_adversarial is None:
+        return None
+    labels = dict(zip(test_set.indices.tolist(), test_set.labels.tolist(), strict=True))
+    return Saved(plan.save_adversarial, test_set.name, labels)
 
 
 def _attacks(

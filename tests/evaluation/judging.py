@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf.attacks import PGD
+from robust_tf.evaluation.judge import Judge
 from robust_tf.evaluation.run import Evaluation
 from robust_tf.threat import Threat
 from robust_tf.victim import network_victim
@@ -75,8 +76,10 @@ def evaluated(
     victim, rest, count: int, attacks: dict, output: pathlib.Path, *, threat=THREAT, seed=0, **more
 ) -> dict:
     """The result of the first images."""
-    options = dict(threat=threat, output=output, seed=seed, about=ABOUT, **more)
-    return Evaluation(victim, rest, range(count), **options).run(attacks)
+    of_the_judge = {field.name for field in dataclasses.fields(Judge)} & more.keys()
+    judge = Judge(victim, threat, seed, **{name: more.pop(name) for name in of_the_judge})
+    options = dict(output=output, about=ABOUT, **more)
+    return Evaluation(judge, rest, range(count), **options).run(attacks)
 
 
 def judge_points(attacks: dict, output: pathlib.Path, **options) -> dict:
