@@ -22,6 +22,9 @@ OF_AN_EVALUATION += (
     "save_adversarial",
     "verdict",
 )
+OF_SERVING = ("model_dir", "name", "host", "rest_port", "grpc_port", "poll_seconds")
+OF_SERVING += ("max_batch", "batch_timeout", "max_body", "max_request_batch", "max_queued")
+OF_SERVING += ("grace_seconds",)
 
 
 def save(run_dir: pathlib.Path) -> None:
@@ -30,7 +33,7 @@ def save(run_dir: pathlib.Path) -> None:
     A run that is resumed must be the same run: other flags than the saved ones are refused.
     """
     path = run_dir / "flags.cfg"
-    kept = [flag for flag in _ours() if flag.name not in OF_AN_EVALUATION]
+    kept = [flag for flag in _ours() if flag.name not in OF_AN_EVALUATION + OF_SERVING]
     lines = sorted(_line(flag) for flag in kept if flag.value is not None)
     # A command that was refused, or ended before its first epoch did, binds nobody.
     if (run_dir / "backup").exists():
