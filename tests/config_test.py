@@ -283,5 +283,43 @@ command_line.run(main)
     assert (done.returncode, done.stderr) == (status, line)
 
 
+SERVE = (
+    "from robust_tf import command_line, config\ncommand_line.run(lambda: print(config.serve()))"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "--model_dir is missing; expected a folder of numbered versions, or a SavedModel."),
+        (["--model_dir=nowhere"], "--model_dir=nowhere is no folder"),
+        (["--rest_port=none"], "--rest_port=none: expected a whole number, from 0 to 65535"),
+        (["--grpc_port=65536"], "expected a whole number, from 0 to 65535, or none"),
+        (["--max_batch=0"], "expected a whole number, at least 1"),
+        (["--poll_seconds=0"], "expected a number at least 0.001"),
+    ],
+)
+def test_wrong_flags_of_serve_get_their_sentence(arguments, sentence):
+    assert sentence in _refusal(SERVE, *arguments)
+
+
+def test_serve_starts_with_the_servers_own_defaults(tmp_path):
+    # Read before the library is imported, as the command does it.
+    then = "from robust_tf.serving.server.options import ServeOptions as O; "
+    then += "import dataclasses; print(O(**dataclasses.asdict(plan)) == O(plan.model_dir))"
+    program = "from robust_tf import command_line, config\ndef main():\n    plan = config.serve()\n"
+    program += f"    {then}\ncommand_line.run(main)"
+    done = _python(program, f"--model_dir={tmp_path}")
+    assert done.stdout == "True\n"
+    assert "grpc_port=None" in _plan(SERVE, f"--model_dir={tmp_path}", "--grpc_port=none")
+
+
+def test_flags_of_serve_are_none_of_a_run(tmp_path):
+    sentence = "--rest_port does nothing in training; it is a flag of serve."
+    assert sentence in _refusal(SHOW, "--rest_port=0")
+    _plan(SAVE, f"--run_dir={tmp_path}")
+    assert "port" not in (tmp_path / "flags.cfg").read_text()
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
