@@ -1,6 +1,7 @@
 """python -m robust_tf.serve, as a user types it."""
 
 import contextlib
+import dataclasses
 import signal
 import socket
 import subprocess
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
+from absl import flags
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from robust_tf import networks
+from robust_tf.config import definitions
+from robust_tf.serving.server import ServeOptions
 from tests.commands.running import ROOT, command, environment, run
 
 IMAGES = np.random.default_rng(0).uniform(size=(3, 8, 8, 1)).astype(np.float32)
@@ -76,16 +80,26 @@ def test_flags_reach_the_server(exported):
         assert process.returncode == 0
 
 
-def test_what_cannot_be_served_gets_one_sentence(exported, tmp_path):
-    done = run(*command("serve", f"--model_dir={tmp_path}", "--rest_port=0"), status=2)
-    assert done.stderr == (
-        f"robust_tf: --model_dir={tmp_path} holds no SavedModel; expected one, or folders 1, 2, "
-        "... with one each.\n"
-    )
+def test_a_port_that_is_taken_gets_one_sentence(exported):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         flag = f"--rest_port={taken.getsockname()[1]}"
         done = run(*command("serve", f"--model_dir={exported[1]}", flag), status=2)
-    assert f"{flag} cannot be opened" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert f"robust_tf: {flag} cannot be opened" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_is_none_gets_one_sentence(tmp_path):
+    done = run(*command("serve", f"--model_dir={tmp_path}/nowhere"), status=2)
+    assert "nowhere is no folder; expected one of numbered versions" in done.stderr
+
+
+def test_flags_have_the_servers_own_defaults():
+    ours = flags.FLAGS.flags_by_module_dict()[definitions.__name__]
+    defaults = {flag.name: flag.default for flag in ours}
+    fields = [field for field in dataclasses.fields(ServeOptions) if field.name != "model_dir"]
+    found = {field.name: defaults[field.name] for field in fields}
+    # A folder's name, for which the command line has no text.
+    assert found == {field.name: field.default for field in fields} | {"name": None}
 
 
 if __name__ == "__main__":
