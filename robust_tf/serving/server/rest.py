@@ -64,7 +64,10 @@ class Rest:
             sentence = _http_sentence(request, failure.http, self._desk.options.max_body)
             sentence = sentence if isinstance(error, web.HTTPException) else failure.sentence
             response = web.json_response({"error": sentence}, status=failure.http)
-        if self._desk.stopping:
+        unread = not request.content.is_eof() or request.content.exception()
+        if self._desk.stopping or unread:
+            # aiohttp closes after a body that was not read to its end: a client that is not told
+            # may have sent its next request by then.
             response.force_close()
         return response
 
