@@ -22,8 +22,12 @@ _SECONDS = 300
 Ask = Callable[[], str]
 
 
+# What gRPC says where nobody listens any more, and what a server says that is stopping.
+_UNBEGUN = ("Connection refused", "The server is stopping")
+
+
 class Refused(Exception):
-    """Nobody took the request, so that nothing was lost."""
+    """Nobody took the request, and the client was told so: nothing was lost."""
 
 
 def rest_client(url: str, signature: str, images: np.ndarray) -> Ask:
@@ -41,7 +45,7 @@ def rest_client(url: str, signature: str, images: np.ndarray) -> Ask:
         try:
             answer = session.post(url + ":predict", data=body, timeout=_SECONDS)
         except requests.ConnectionError as error:
-            if "Connection refused" in str(error):
+            if _UNBEGUN[0] in str(error):
                 raise Refused from error
             raise
         if answer.status_code != 200 or len(answer.json()["predictions"]) != len(images):
@@ -68,7 +72,7 @@ def grpc_client(address: str, model: str, signature: str, images: np.ndarray) ->
         try:
             content = predict(message, timeout=_SECONDS)
         except grpc.RpcError as error:
-            if error.code() == grpc.StatusCode.UNAVAILABLE and "refused" in error.details():
+            if any(words in (error.details() or "") for words in _UNBEGUN):
                 raise Refused from error
             raise
         response = predict_pb2.PredictResponse.FromString(content)
@@ -89,6 +93,7 @@ class Load:
       seconds: of each request that was answered.
       answered: how many requests, by version.
       failures: what became of those that were not answered, though somebody took them.
+      refused: clients that ended because nobody did.
       took: seconds of all together.
     """
 
@@ -96,8 +101,9 @@ class Load:
         self.seconds: list[float] = []
         self.answered: collections.Counter[str] = collections.Counter()
         self.failures: list[str] = []
+        self.refused = 0
         self.took = 0.0
-        self._stop = threading.Event()
+        self._stop, self._lock = threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=self._work, args=(ask,)) for ask in asks]
 
     def __enter__(self):
@@ -120,10 +126,14 @@ class Load:
         while not self._stop.is_set():
             begun = time.perf_counter()
             try:
-                self.answered[ask()] += 1
+                version = ask()
             except Refused:
+                with self._lock:
+                    self.refused += 1
                 return
             except Exception as error:
                 self.failures.append(f"{type(error).__name__}: {error}")
                 continue
-            self.seconds.append(time.perf_counter() - begun)
+            with self._lock:
+                self.seconds.append(time.perf_counter() - begun)
+                self.answered[version] += 1

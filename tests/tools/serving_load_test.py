@@ -68,6 +68,7 @@ def test_a_client_ends_where_nobody_is(served):
     with Load(asks) as load:
         load.join()
     assert not load.failures and not load.answered
+    assert load.refused == 2
 
 
 if __name__ == "__main__":
