@@ -75,11 +75,12 @@ class ServedProcess:
         for line in self._process.stdout:
             if line.startswith(beginning):
                 return line.removeprefix(beginning).strip()
-        raise RuntimeError(f"The server did not start:\n{self.log()}")
+        raise SystemExit(f"The server did not start: {self.log()}")
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """A process' memory in MiB: now, and at its highest."""
+    """A process' memory in MiB, now and at its highest; 0 where it has ended."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    now, most = (int(re.search(rf"{key}:\s+(\d+) kB", status)[1]) for key in ("VmRSS", "VmHWM"))
-    return now / 1024, most / 1024
+    found = [re.search(rf"{key}:\s+(\d+) kB", status) for key in ("VmRSS", "VmHWM")]
+    now, most = (int(size[1]) / 1024 if size else 0.0 for size in found)
+    return now, most
