@@ -194,3 +194,21 @@ class Calibrate:
     defense_sigma: float
     seed: int
     output: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Serve:
+    """A server of a SavedModel."""
+
+    model_dir: pathlib.Path
+    name: str
+    host: str
+    rest_port: int
+    grpc_port: int | None
+    max_batch: int
+    batch_timeout: float
+    max_body: int
+    max_request_batch: int
+    max_queued: int
+    poll_seconds: float
+    grace_seconds: float

@@ -312,5 +312,40 @@ command_line.run(main)
     assert (done.returncode, done.stderr) == (status, line)
 
 
+SERVE = (
+    "from robust_tf import command_line, config\ncommand_line.run(lambda: print(config.serve()))"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "--model_dir is missing; expected a folder of numbered versions, or a SavedModel."),
+        (["--model_dir=nowhere"], "--model_dir=nowhere is no folder"),
+        (["--rest_port=none"], "--rest_port=none: expected a whole number, from 0 to 65535"),
+        (["--grpc_port=65536"], "expected a whole number, from 0 to 65535, or none"),
+        (["--max_batch=0"], "expected a whole number, at least 1"),
+        (["--poll_seconds=0"], "expected a number at least 0.001"),
+    ],
+)
+def test_wrong_flags_of_serve_get_their_sentence(arguments, sentence):
+    assert sentence in _refusal(SERVE, *arguments)
+
+
+def test_grpc_can_be_left_off(tmp_path):
+    assert "grpc_port=8500" in _plan(SERVE, f"--model_dir={tmp_path}")
+    assert "grpc_port=None" in _plan(SERVE, f"--model_dir={tmp_path}", "--grpc_port=none")
+
+
+def test_flags_of_serve_are_none_of_a_run(tmp_path):
+    sentence = "--rest_port does nothing in training; it is a flag of serve."
+    assert sentence in _refusal(SHOW, "--rest_port=0")
+    _plan(SAVE, f"--run_dir={tmp_path}")
+    saved = (tmp_path / "flags.cfg").read_text()
+    assert "--eps=" in saved
+    for name in ("host", "rest_port", "grpc_port", "max_batch", "poll_seconds", "grace_seconds"):
+        assert f"--{name}=" not in saved
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

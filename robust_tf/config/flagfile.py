@@ -38,7 +38,10 @@ OF_A_DEFENCE = (
     "defense_seeded",
     "defense_attacked_cap",
 )
-NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE
+OF_SERVING = ("model_dir", "name", "host", "rest_port", "grpc_port", "poll_seconds")
+OF_SERVING += ("max_batch", "batch_timeout", "max_body", "max_request_batch", "max_queued")
+OF_SERVING += ("grace_seconds",)
+NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE + OF_SERVING
 
 
 def save(run_dir: pathlib.Path) -> None:

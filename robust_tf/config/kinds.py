@@ -32,11 +32,14 @@ class _FractionParser(flags.ArgumentParser):
 class _CountParser(flags.IntegerParser):
     """A whole number; absl's own message is Python's."""
 
-    def __init__(self, expected: str):
+    def __init__(self, expected: str, none: bool):
         super().__init__()
         self.expected = expected
+        self.none = none
 
     def parse(self, argument):
+        if self.none and argument == "none":
+            return None
         try:
             return super().parse(argument)
         except (TypeError, ValueError):
@@ -77,12 +80,17 @@ def number(name: str, default, text: str, *, low: float = 0.0, high: float = flo
     )
 
 
-def count(name: str, default, text: str, *, low: int = 0, high: int | None = None):
-    """A flag for a whole number in [low, high], or for none where its default is None."""
+def count(
+    name: str, default, text: str, *, low: int = 0, high: int | None = None, none: bool = False
+):
+    """A flag for a whole number in [low, high], or for none where its default is None.
+
+    With `none`, --NAME=none is a value too.
+    """
     bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-    expected = f"expected a whole number, {bounds}"
+    expected = f"expected a whole number, {bounds}" + (", or none" if none else "")
     serializer = flags.ArgumentSerializer()
-    flags.DEFINE(_CountParser(expected), name, default, text, serializer=serializer)
+    flags.DEFINE(_CountParser(expected, none), name, default, text, serializer=serializer)
     top = float("inf") if high is None else high
     flags.register_validator(name, lambda v: v is None or low <= v <= top, message=expected)
 

@@ -12,7 +12,7 @@ from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
 from robust_tf.config.definitions import DENOISERS
 from robust_tf.config.filling import fill, take
 from robust_tf.errors import InputError
-from robust_tf.plans import Calibrate, Evaluate, Export, Train
+from robust_tf.plans import Calibrate, Evaluate, Export, Serve, Train
 
 FLAGS = flags.FLAGS
 
@@ -36,9 +36,12 @@ _FLAGS_OF = (
 
 def train() -> Train:
     """What the flags say of a training run."""
-    for name in flagfile.NOT_OF_A_RUN:
-        if FLAGS[name].present:
-            raise InputError(f"--{name} does nothing in training; it is a flag of evaluate.")
+    of_evaluate = flagfile.OF_AN_EVALUATION + flagfile.OF_A_DEFENCE
+    others = {"evaluate": of_evaluate, "serve": flagfile.OF_SERVING}
+    for command, names in others.items():
+        for name in names:
+            if FLAGS[name].present:
+                raise InputError(f"--{name} does nothing in training; it is a flag of {command}.")
     _refuse_default_radius(FLAGS.eps)
     _fill_for_training()
     _refuse_flags_of_others()
@@ -94,6 +97,21 @@ def calibrate() -> Calibrate:
     folder = model if model.is_dir() else model.parent
     output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / defense.CALIBRATED
     return _read(Calibrate, model=model, output=output)
+
+
+def serve() -> Serve:
+    """What the flags say of a server."""
+    if FLAGS.model_dir is None:
+        raise InputError(
+            "--model_dir is missing; expected a folder of numbered versions, or a SavedModel."
+        )
+    model_dir = pathlib.Path(FLAGS.model_dir)
+    if not model_dir.is_dir():
+        raise InputError(
+            f"--model_dir={model_dir} is no folder; expected one of numbered versions, or a "
+            "SavedModel."
+        )
+    return _read(Serve, model_dir=model_dir, name=FLAGS.name or "")
 
 
 def _fill_for_training() -> None:

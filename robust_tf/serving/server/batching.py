@@ -13,41 +13,15 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from robust_tf.serving.server.failures import Busy, ModelFailed
+from robust_tf.serving.server.failures import ModelFailed
+from robust_tf.serving.server.image_files import MAX_PIXELS
 from robust_tf.serving.server.metrics import Metrics
 from robust_tf.serving.server.model import Arrays, Signature
 from robust_tf.serving.server.options import ServeOptions
+from robust_tf.serving.server.room import Room
 from robust_tf.serving.server.worker import Worker
 
 _log = logging.getLogger(__name__)
-
-
-class WaitingRoom:
-    """How many images wait for the model, over all signatures and versions.
-
-    Args:
-      most: how many may.
-      metrics: where the number is shown.
-    """
-
-    def __init__(self, most: int, metrics: Metrics):
-        self._most = most
-        self._images = 0
-        self._gauge = metrics.queued
-
-    def enter(self, images: int) -> None:
-        """Raises where there is no room; a room that is empty takes a request of any size."""
-        if self._images and self._images + images > self._most:
-            raise Busy(f"{self._images} images wait for the model; expected at most {self._most}.")
-        self._change(images)
-
-    def leave(self, images: int) -> None:
-        """These images wait no more."""
-        self._change(-images)
-
-    def _change(self, images: int) -> None:
-        self._images += images
-        self._gauge.set(self._images)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,6 +30,7 @@ class _Waiting:
 
     arrays: Arrays
     images: int
+    pixels: int
     key: Hashable
     arrived: float
     answer: asyncio.Future
@@ -71,9 +46,7 @@ class Batcher:
       metrics: where calls are counted.
     """
 
-    def __init__(
-        self, signature: Signature, options: ServeOptions, room: WaitingRoom, metrics: Metrics
-    ):
+    def __init__(self, signature: Signature, options: ServeOptions, room: Room, metrics: Metrics):
         self._signature = signature
         self._options = options
         self._room = room
@@ -83,13 +56,19 @@ class Batcher:
         self._worker = Worker(f"signature {signature.name}")
         self._task = asyncio.get_running_loop().create_task(self._work())
 
-    async def run(self, arrays: Arrays, images: int) -> Arrays:
-        """The outputs for checked inputs."""
+    async def run(self, arrays: Arrays, images: int, pixels: int) -> Arrays:
+        """The outputs for checked inputs.
+
+        Args:
+          arrays: the inputs.
+          images: their rows.
+          pixels: what the model will decode from them.
+        """
         self._room.enter(images)
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         key = tuple((name, arrays[name].shape[1:]) for name in sorted(arrays))
-        self._waiting.append(_Waiting(arrays, images, key, loop.time(), answer))
+        self._waiting.append(_Waiting(arrays, images, pixels, key, loop.time(), answer))
         self._arrived.set()
         return await answer
 
@@ -124,12 +103,14 @@ class Batcher:
 
     def _take(self, first: _Waiting) -> list[_Waiting]:
         """The first and what fits beside it; a request is never cut, however large."""
-        batch, images = [first], first.images
+        batch, images, pixels = [first], first.images, first.pixels
         if self._signature.joinable:
             for waiting in self._alike(first)[1:]:
-                if images + waiting.images <= self._options.max_batch:
+                fits = images + waiting.images <= self._options.max_batch
+                if fits and pixels + waiting.pixels <= MAX_PIXELS:
                     batch.append(waiting)
                     images += waiting.images
+                    pixels += waiting.pixels
         for waiting in batch:
             self._waiting.remove(waiting)
         self._room.leave(images)

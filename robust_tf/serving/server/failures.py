@@ -16,8 +16,12 @@ class NotFound(InputError):
     """The model or version that was asked for is not served."""
 
 
+class Late(InputError):
+    """The request did not come in time."""
+
+
 class Busy(RuntimeError):
-    """More images wait for the model than may."""
+    """More images wait for the model, or more bytes are held, than may."""
 
 
 class Stopping(RuntimeError):
@@ -48,6 +52,7 @@ class Failure:
 # The first that fits, so that what is derived comes first.
 _KINDS = (
     (NotFound, "not_found", 404, grpc.StatusCode.NOT_FOUND),
+    (Late, "late", 408, grpc.StatusCode.DEADLINE_EXCEEDED),
     (InputError, "invalid", 400, grpc.StatusCode.INVALID_ARGUMENT),
     (Busy, "busy", 503, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (Stopping, "stopping", 503, grpc.StatusCode.UNAVAILABLE),

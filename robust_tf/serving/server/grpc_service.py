@@ -1,6 +1,7 @@
 """TensorFlow Serving's PredictionService over gRPC, beside the standard health service."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from robust_tf.serving.server.failures import Stopping, answered
 
 SERVICE = "tensorflow.serving.PredictionService"
 _SIGNATURES = "signature_def"
+# Whose messages gRPC may be receiving or we answering; those beyond get RESOURCE_EXHAUSTED.
+_MOST_CALLS = 256
 _Wanted = TypeVar("_Wanted", bound=Message)
 
 
@@ -53,16 +56,16 @@ class PredictionService:
     ) -> predict_pb2.PredictResponse:
         """The outputs of a signature."""
         async with _told(context):
-            with self._desk.metrics.request("grpc") as seen:
+            with self._desk.metrics.request("grpc") as seen, self._desk.bodies.hold() as enter:
                 if self._desk.stopping:
                     raise Stopping("The server is stopping; expected another one.")
+                enter(len(content))
                 request = _parsed(predict_pb2.PredictRequest, content)
-                name, number = _asked(request.model_spec)
                 return await self._desk.answer(
                     seen,
-                    (name, number, request.model_spec.signature_name[:100]),
-                    lambda signature, options: proto_tensors.read(request, signature, options),
-                    lambda outputs, *served: proto_tensors.write(request, outputs, *served),
+                    _asked(request.model_spec),
+                    functools.partial(proto_tensors.read, request),
+                    functools.partial(proto_tensors.write, request),
                 )
 
     async def GetModelMetadata(
@@ -99,7 +102,8 @@ def server(desk: Desk) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     limit = desk.options.max_body
     # With reuse, a second server on a port would silently take half of the first one's requests.
     made = grpc.aio.server(
-        options=[("grpc.max_receive_message_length", limit), ("grpc.so_reuseport", 0)]
+        options=[("grpc.max_receive_message_length", limit), ("grpc.so_reuseport", 0)],
+        maximum_concurrent_rpcs=_MOST_CALLS,
     )
     made.add_generic_rpc_handlers((PredictionService(desk).handler(),))
     status = health.aio.HealthServicer()

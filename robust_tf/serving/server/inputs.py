@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf.errors import InputError
-from robust_tf.serving.server.image_files import refuse_broken
+from robust_tf.serving.server.image_files import pixels, refuse_broken
 from robust_tf.serving.server.model import Arrays, Signature, is_batched
 from robust_tf.serving.server.options import ServeOptions
 
@@ -52,8 +52,7 @@ def check_values(spec: tf.TensorSpec, array: np.ndarray) -> None:
     """Raises unless all numbers are finite, images within [0, 1] and image files whole."""
     if spec.dtype == tf.string:
         if spec.name.endswith(ENCODED):
-            for row, content in enumerate(array.ravel()):
-                refuse_broken(content, f"The input {spec.name}, row {row},")
+            refuse_broken(array.ravel(), f"The input {spec.name}")
         return
     if not spec.dtype.is_floating:
         return
@@ -62,6 +61,11 @@ def check_values(spec: tf.TensorSpec, array: np.ndarray) -> None:
     _refuse(spec, values, ~np.isfinite(values), "finite numbers")
     if spec.name == IMAGES:
         _refuse(spec, values, (values < 0) | (values > 1), "values within [0, 1]")
+
+
+def count_pixels(arrays: Arrays) -> int:
+    """How many pixels the model will decode from checked image files."""
+    return sum(pixels(array.ravel()) for name, array in arrays.items() if name.endswith(ENCODED))
 
 
 def check_batch(arrays: Arrays, signature: Signature) -> int:

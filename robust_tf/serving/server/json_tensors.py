@@ -5,6 +5,7 @@ import binascii
 import dataclasses
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from robust_tf.serving.server.options import ServeOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictBody:
+class _PredictBody:
     """The body of a predict request.
 
     Attributes:
@@ -55,7 +56,32 @@ class PredictBody:
         return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def parse(body: bytes) -> PredictBody:
+class Dialogue:
+    """A request, and its answer in the same format.
+
+    Args:
+      body: the request's.
+    """
+
+    def __init__(self, body: bytes):
+        self._body = body
+        self._by_rows = True
+
+    def read(
+        self, choose: Callable[[str], Signature], options: ServeOptions
+    ) -> tuple[Signature, Arrays]:
+        """The signature that the body names, and its checked inputs."""
+        parsed = _parse(self._body)
+        self._by_rows = parsed.by_rows
+        signature = choose(parsed.signature_name)
+        return signature, parsed.arrays(signature, options)
+
+    def write(self, outputs: Arrays, *_) -> bytes:
+        """The answer's body."""
+        return _reply(self._by_rows, outputs)
+
+
+def _parse(body: bytes) -> _PredictBody:
     """What a body says, its values still as they came."""
     try:
         content = json.loads(body)
@@ -67,14 +93,14 @@ def parse(body: bytes) -> PredictBody:
     if not isinstance(name, str):
         raise InputError('"signature_name" is no text; expected the name of a signature.')
     by_rows = "instances" in content
-    return PredictBody(name[:100], by_rows, content["instances" if by_rows else "inputs"])
+    return _PredictBody(name[:100], by_rows, content["instances" if by_rows else "inputs"])
 
 
-def reply(body: PredictBody, outputs: Arrays) -> bytes:
+def _reply(by_rows: bool, outputs: Arrays) -> bytes:
     """The answer in the format of the request."""
     plain = {name: _plain(name, values) for name, values in outputs.items()}
     only = next(iter(plain.values())) if len(plain) == 1 else None
-    if not body.by_rows:
+    if not by_rows:
         return json.dumps({"outputs": plain if only is None else only}).encode()
     if only is None:
         only = [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]

@@ -40,6 +40,7 @@ class Metrics:
             "batch_size", "Images in a call of the model.", ("signature",), buckets=_SIZES, **shared
         )
         self.queued = Gauge("queued_images", "Images that wait for the model.", **shared)
+        self.bodies = Gauge("request_bytes", "Bytes of requests that are held.", **shared)
         self.version = Gauge("model_version", "The version that is served.", ("model",), **shared)
 
     @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """TensorFlow's TensorProtos to arrays and back, as PredictionService has them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
@@ -12,14 +14,15 @@ from robust_tf.serving.server.options import ServeOptions
 
 
 def read(
-    request: predict_pb2.PredictRequest, signature: Signature, options: ServeOptions
-) -> Arrays:
-    """The checked inputs of a request."""
+    request: predict_pb2.PredictRequest, choose: Callable[[str], Signature], options: ServeOptions
+) -> tuple[Signature, Arrays]:
+    """The signature of a request and its checked inputs."""
+    signature = choose(request.model_spec.signature_name[:100])
     for name in request.output_filter:
         if name not in signature.outputs:
             raise unknown("output_filter", name[:100], signature.outputs)
     inputs.check_names(signature, request.inputs)
-    return {
+    return signature, {
         name: _array(spec, request.inputs[name], options) for name, spec in signature.inputs.items()
     }
 

@@ -1,6 +1,8 @@
 """TensorFlow Serving's REST API, beside /metrics and /health."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -10,11 +12,13 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from robust_tf.errors import InputError
 from robust_tf.serving.server import json_tensors, metrics
 from robust_tf.serving.server.desk import Desk
-from robust_tf.serving.server.failures import answered
+from robust_tf.serving.server.failures import Late, answered
 
 _MODEL = "/v1/models/{name:[^/:]+}"
 _VERSION = _MODEL + "/versions/{version:[^/:]+}"
 _LABEL = _MODEL + "/labels/{label:[^/:]+}"
+# The longest that a body may take: who sends slowly must not hold on for ever.
+_READ_SECONDS = 30.0
 
 
 def _concerns_us(record: logging.LogRecord) -> bool:
@@ -40,9 +44,7 @@ class Rest:
 
     def application(self) -> web.Application:
         """All routes, ready to be run."""
-        application = web.Application(
-            client_max_size=self._desk.options.max_body, middlewares=[self._tell_failures]
-        )
+        application = web.Application(middlewares=[self._tell_failures])
         for model in (_MODEL, _VERSION):
             application.router.add_post(model + ":predict", self._predict)
             application.router.add_get(model, self._status)
@@ -62,22 +64,40 @@ class Rest:
             sentence = _http_sentence(request, failure.http, self._desk.options.max_body)
             sentence = sentence if isinstance(error, web.HTTPException) else failure.sentence
             response = web.json_response({"error": sentence}, status=failure.http)
-        if self._desk.stopping:
+        unread = not request.content.is_eof() or request.content.exception()
+        if self._desk.stopping or unread:
+            # aiohttp closes after a body that was not read to its end: a client that is not told
+            # may have sent its next request by then.
             response.force_close()
         return response
 
     async def _predict(self, request: web.Request) -> web.Response:
         desk = self._desk
-        with desk.metrics.request("rest") as seen:
-            body = await desk.clerks.run(json_tensors.parse, await _content(request))
-            name, number = _asked(request)
-            text = await desk.answer(
-                seen,
-                (name, number, body.signature_name),
-                body.arrays,
-                lambda outputs, *_: json_tensors.reply(body, outputs),
-            )
+        with desk.metrics.request("rest") as seen, desk.bodies.hold() as enter:
+            asked = _asked(request)
+            dialogue = json_tensors.Dialogue(await self._content(request, enter))
+            text = await desk.answer(seen, asked, dialogue.read, dialogue.write)
         return web.Response(body=text, content_type="application/json")
+
+    async def _content(self, request: web.Request, enter: Callable[[int], None]) -> bytes:
+        """The body; a client that goes, or sends nonsense, is the client's fault and not ours."""
+        body, most = bytearray(), self._desk.options.max_body
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                async for chunk in request.content.iter_any():
+                    enter(len(chunk))
+                    body += chunk
+                    if len(body) > most:
+                        raise web.HTTPRequestEntityTooLarge(most, len(body))
+        except TimeoutError:
+            raise Late(
+                f"The body was not there after {_READ_SECONDS} seconds; expected it at once."
+            ) from None
+        except (BadHttpMessage, web.RequestPayloadError, ConnectionError):
+            raise InputError(
+                "The body cannot be read; expected what its headers announce."
+            ) from None
+        return bytes(body)
 
     async def _status(self, request: web.Request) -> web.Response:
         name, number = _asked(request)
@@ -113,14 +133,6 @@ class Rest:
         if self._desk.stopping:
             return web.json_response({"status": "NOT_SERVING"}, status=503)
         return web.json_response({"status": "SERVING"})
-
-
-async def _content(request: web.Request) -> bytes:
-    """The body; a client that goes, or sends nonsense, is the client's fault and not ours."""
-    try:
-        return await request.read()
-    except (BadHttpMessage, web.RequestPayloadError, ConnectionError):
-        raise InputError("The body cannot be read; expected what its headers announce.") from None
 
 
 def _asked(request: web.Request) -> tuple[str, int | None]:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 
 from robust_tf.errors import InputError
 from robust_tf.serving import folders
-from robust_tf.serving.server.batching import Batcher, WaitingRoom
+from robust_tf.serving.server.batching import Batcher
 from robust_tf.serving.server.failures import NotFound
 from robust_tf.serving.server.metrics import Metrics
 from robust_tf.serving.server.model import Model
 from robust_tf.serving.server.options import ServeOptions
+from robust_tf.serving.server.room import Room
 from robust_tf.serving.server.warmup import warm_up
 from robust_tf.serving.server.worker import Worker
 
@@ -31,7 +32,7 @@ class Version:
       batchers: by signature.
     """
 
-    def __init__(self, model: Model, options: ServeOptions, room: WaitingRoom, metrics: Metrics):
+    def __init__(self, model: Model, options: ServeOptions, room: Room, metrics: Metrics):
         self.model = model
         self.batchers = {
             name: Batcher(signature, options, room, metrics)
@@ -54,7 +55,7 @@ class Versions:
       metrics: where the served version is shown.
     """
 
-    def __init__(self, options: ServeOptions, room: WaitingRoom, metrics: Metrics):
+    def __init__(self, options: ServeOptions, room: Room, metrics: Metrics):
         self._options = options
         self._folder = pathlib.Path(options.model_dir)
         self._parts = (options, room, metrics)

@@ -173,6 +173,9 @@ def test_what_http_cannot_read_is_refused_and_nothing_reaches_the_log(served, ca
     answer = requests.post(served.url + ":predict", data=b"{}", headers=headers, timeout=60)
     assert answer.status_code == 400
     assert "The body cannot be read" in answer.json()["error"]
+    # Or the client would send its next request on a connection that is about to go.
+    assert answer.headers["Connection"] == "close"
+    assert "Connection" not in served.predict(**GOOD).headers
     with socket.create_connection(("127.0.0.1", served.server.rest_port)) as connection:
         connection.sendall(b"this is no request\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.0 400")

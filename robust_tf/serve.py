@@ -1,0 +1,21 @@
+"""python -m robust_tf.serve --model_dir=EXPORT_DIR: serves a SavedModel over REST and gRPC.
+
+Until SIGTERM or Ctrl-C; then it finishes what runs and exits with 0.
+"""
+
+import dataclasses
+
+from robust_tf import command_line, config, quiet
+
+
+def main() -> None:
+    """Serves as the flags say."""
+    plan = config.serve()
+    with quiet.importing():
+        from robust_tf.serving import server
+
+    server.serve(server.ServeOptions(**dataclasses.asdict(plan)))
+
+
+if __name__ == "__main__":
+    command_line.run(main)

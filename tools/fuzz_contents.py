@@ -1,0 +1,172 @@
+"""Good predict requests, and wrong contents of them: tensors, image files, names.
+
+Each function makes a request from a random generator and from what is known of the model.
+"""
+
+import dataclasses
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from fuzz_requests import Raw, Request, Rest, Rpc, as_rest, as_rpc
+
+INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
+_MOST_ROWS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What is known of the served model.
+
+    Attributes:
+      name: its name.
+      pixels: uint8 images that good requests are made of.
+      files: the same as PNG files.
+    """
+
+    name: str
+    pixels: np.ndarray
+    files: list[bytes]
+
+    def values(self, signature: str, places: list[int]) -> np.ndarray | list[bytes]:
+        """These images as a signature takes them."""
+        if signature == "encoded":
+            return [self.files[place] for place in places]
+        pixels = self.pixels[places]
+        return pixels if signature == "pixels" else pixels.astype(np.float32) / 255
+
+
+def good(rng: random.Random, model: Model) -> tuple[Request, list[int]]:
+    """A request that must be answered, and the images in it."""
+    places = [rng.randrange(len(model.pixels)) for _ in range(rng.choice((1, 1, 2, 3, 8)))]
+    signature = rng.choice(list(INPUTS))
+    values, name = model.values(signature, places), INPUTS[signature]
+    way = rng.randrange(5)
+    if way < 2:
+        return as_rpc(model.name, signature, name, values), places
+    request = as_rest(signature, name, values, rows=rng.random() < 0.5)
+    if way < 4:
+        return request, places
+    half = len(request.body) // 2
+    parts = (head(model, len(request.body)), request.body[:half], request.body[half:])
+    return Raw(parts, cut=False), places
+
+
+def sent(
+    rng: random.Random,
+    model: Model,
+    values: Any,
+    signature: str = "serving_default",
+    name: str = "",
+    dtype: Any = None,
+) -> Request:
+    """A predict request over one protocol or the other."""
+    name = name or INPUTS.get(signature, "images")
+    if rng.random() < 0.5:
+        return as_rest(signature, name, values, rows=rng.random() < 0.5)
+    return as_rpc(model.name, signature, name, values, dtype)
+
+
+def image(rng: random.Random, model: Model) -> np.ndarray:
+    """A good image, in a batch of one."""
+    return model.values("serving_default", [rng.randrange(len(model.pixels))])
+
+
+def shape(rng: random.Random, model: Model) -> Request:
+    """Any shape but the right one."""
+    sides = [rng.randrange(1, 12) for _ in range(rng.randrange(1, 6))]
+    if tuple(sides[1:]) == model.pixels.shape[1:]:
+        sides.append(1)
+    return sent(rng, model, np.zeros(sides, np.float32))
+
+
+def dtype(rng: random.Random, model: Model) -> Request:
+    """Another type than the input has."""
+    good = image(rng, model)
+    if rng.random() < 0.5:
+        values = good.astype(object)
+        values[0, 0, 0, 0] = rng.choice((None, "0.5", True, {}, {"b64": "AA=="}))
+        return as_rest("serving_default", "images", values)
+    dtype = rng.choice((np.float64, np.int32, np.float16, np.bool_, np.complex64))
+    return as_rpc(model.name, "serving_default", "images", good.astype(dtype))
+
+
+def number(*numbers: float) -> Callable[[random.Random, Model], Request]:
+    """Makes images with one of these numbers in them."""
+
+    def make(rng, model):
+        values = image(rng, model)
+        values[tuple(rng.randrange(side) for side in values.shape)] = rng.choice(numbers)
+        return sent(rng, model, values)
+
+    return make
+
+
+def level(rng: random.Random, model: Model) -> Request:
+    """A pixel that no byte can be."""
+    pixels = model.values("pixels", [0]).astype(object)
+    pixels[0, 1, 2, 0] = rng.choice((256, -1, 10**30, 0.5))
+    return as_rest("pixels", "pixels", pixels)
+
+
+def empty(rng: random.Random, model: Model) -> Request:
+    """No rows."""
+    signature = rng.choice(("serving_default", "pixels"))
+    return sent(rng, model, model.values(signature, []), signature)
+
+
+def too_many(rng: random.Random, model: Model) -> Request:
+    """More rows than a request may have."""
+    places = [0] * rng.randrange(_MOST_ROWS + 1, 200)
+    signature = rng.choice(("pixels", "encoded"))
+    return sent(rng, model, model.values(signature, places), signature)
+
+
+def signature(rng: random.Random, model: Model) -> Request:
+    """A signature that is not there, or takes something else."""
+    name = rng.choice(("serving", "classify", "", "%00", "\N{SNOWMAN}", "x" * 5000, "pixels"))
+    return sent(rng, model, image(rng, model), name or " ", "images")
+
+
+def input(rng: random.Random, model: Model) -> Request:
+    """An input that is not there."""
+    name = rng.choice(("image", "pixels", "", "\N{SNOWMAN}", "x" * 5000))
+    if rng.random() < 0.5:
+        body = {"inputs": {name: image(rng, model).tolist()}}
+        return Rest(json.dumps(body).encode())
+    return as_rpc(model.name, "serving_default", name, image(rng, model))
+
+
+def elsewhere(rng: random.Random, model: Model) -> Request:
+    """A model, version or label that is not there."""
+    if rng.random() < 0.5:
+        number = rng.choice((77, -1, 2**62))
+        name = rng.choice((model.name, "", "nobody", "x" * 5000, "\N{SNOWMAN}"))
+        return as_rpc(name, "", "images", image(rng, model), version=number)
+    ends = (
+        "/versions/77",
+        "/versions/-1",
+        "/versions/one",
+        "/versions/9" + "9" * 30,
+        "s",
+        "x" * 500,
+    )
+    path = rng.choice((*ends, "/labels/stable")) + ":predict"
+    return as_rest("", "images", image(rng, model), path)
+
+
+def promise(rng: random.Random, model: Model) -> Request:
+    """A shape that announces more, or less, than comes with it."""
+    message = as_rpc(model.name, "serving_default", "images", image(rng, model)).message
+    # The size of the last side: tag 0x08 and its value, inside the tag 0x12 of a side.
+    channels = model.pixels.shape[-1]
+    side = bytes((0x12, 2, 0x08, channels))
+    return Rpc(message.replace(side, bytes((0x12, 2, 0x08, rng.choice((0, 5, 127))))))
+
+
+def head(model: Model, size: int) -> bytes:
+    """What comes before the body of a predict request."""
+    path = f"/v1/models/{model.name}:predict"
+    return f"POST {path} HTTP/1.0\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode()

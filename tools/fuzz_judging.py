@@ -1,0 +1,49 @@
+"""What is wrong with an answer: a few words, none where it is as it should be."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+from fuzz_kinds import CUT, EITHER, REFUSED
+from fuzz_requests import Answer
+
+Judge = Callable[[Answer], str]
+_ANSWERED = ("200", "OK")
+_FAILED = ("INTERNAL", "UNKNOWN", "UNAVAILABLE", "closed")
+_LONGEST = 1000
+
+
+def right(expected: np.ndarray) -> Judge:
+    """For good requests, whose images have these logits."""
+
+    def judge(answer: Answer) -> str:
+        if answer.code not in _ANSWERED:
+            return "was lost"
+        same = answer.logits is not None and answer.logits.shape == expected.shape
+        return "" if same and np.allclose(answer.logits, expected, atol=1e-4) else "is wrong"
+
+    return judge
+
+
+def refused(answer: Answer) -> str:
+    """For what must be refused."""
+    return "was taken" if answer.code in _ANSWERED else failed(answer)
+
+
+def failed(answer: Answer) -> str:
+    """For what may be refused or answered."""
+    return "failed" if answer.code in _FAILED or answer.code.startswith("5") else ""
+
+
+def leak(answer: Answer) -> str:
+    """For all of them: one sentence is told and no more."""
+    text = answer.text
+    if text.startswith('{"error"'):
+        text = json.loads(text)["error"]
+        if "\n" in text or len(text) > _LONGEST:
+            return "has more than a sentence"
+    return "has a stack trace" if "Traceback" in text or 'File "' in text else ""
+
+
+# By what is expected of a wrong request.
+WRONG: dict[str, Judge] = {REFUSED: refused, EITHER: failed, CUT: failed}
