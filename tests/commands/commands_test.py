@@ -38,9 +38,10 @@ def test_a_run_directory_has_its_shape(run_dir):
 
 
 def test_a_finished_run_is_left_alone(run_dir):
-    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.keras")}
+    written = [*run_dir.rglob("*.keras"), run_dir / "backup" / "state.npz"]
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in written}
     run(*command("train", *TINY, *SHORT, f"--run_dir={run_dir}", f"--export_dir={run_dir}/e"))
-    assert before == {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.keras")}
+    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in written}
     assert [path.name for path in (run_dir / "e").iterdir()] == ["1"]
 
 

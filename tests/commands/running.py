@@ -57,14 +57,22 @@ def difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
+def finished_epochs(run_dir: pathlib.Path) -> int:
+    """How many the backup has, which may not be there yet."""
+    path = run_dir / "backup" / "state.npz"
+    if not path.exists():
+        return 0
+    with np.load(path) as arrays:
+        return int(arrays["epochs"])
+
+
 def kill_in_epoch(process: subprocess.Popen, run_dir: pathlib.Path, epoch: int, kill) -> None:
     """Calls `kill` while this epoch (from 1 on) is under way, and checks that it was."""
-    path = run_dir / "backup" / "state.npz"
     deadline = time.monotonic() + 200
-    while not (path.exists() and int(state(run_dir)["epochs"]) >= epoch - 1):
+    while finished_epochs(run_dir) < epoch - 1:
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "the run took too long to get there"
-        time.sleep(0.02)
-    time.sleep(0.3)
+        time.sleep(0.05)
+    time.sleep(0.2)
     kill()
-    assert int(state(run_dir)["epochs"]) == epoch - 1, "the epoch was over when it was killed"
+    assert finished_epochs(run_dir) == epoch - 1, "the epoch was over when it was killed"
