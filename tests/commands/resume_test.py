@@ -18,7 +18,7 @@ from tests.commands.running import (
     train,
 )
 
-FLAGS = ("--epochs=3", "--steps_per_epoch=40", "--lr=0.05", "--schedule=cosine", "--ema=0.9")
+FLAGS = ("--epochs=3", "--steps_per_epoch=20", "--lr=0.05", "--schedule=cosine", "--ema=0.9")
 FLAGS += ("--val_attack=clean", "--seed=3")
 
 
@@ -34,7 +34,7 @@ def test_killed_and_started_again(tmp_path):
     alone = train(tmp_path / "alone", *flags)
     killed = tmp_path / "killed"
     process = start(killed, *command("train", *TINY, *flags, f"--run_dir={killed}"))
-    kill_in_epoch(process, killed, 2, process.kill)
+    kill_in_epoch(process, killed, 3, process.kill)
     assert difference(alone, train(killed, *flags)) == 0
     rows = (killed / "history.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
@@ -60,7 +60,7 @@ def test_one_of_two_workers_killed_and_all_started_again(tmp_path):
     killed = tmp_path / "killed"
     line = command("train", *TINY, *flags, f"--run_dir={killed}")
     process = start(killed, "tools/launch_local", "2", "--restart=1", "--", *line)
-    kill_in_epoch(process, killed, 2, lambda: os.kill(worker_pid(killed, 1), signal.SIGKILL))
+    kill_in_epoch(process, killed, 3, lambda: os.kill(worker_pid(killed, 1), signal.SIGKILL))
     assert process.wait(timeout=200) == 0
     assert difference(alone, state(killed)) == 0
 

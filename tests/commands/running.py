@@ -73,6 +73,6 @@ def kill_in_epoch(process: subprocess.Popen, run_dir: pathlib.Path, epoch: int, 
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "the run took too long to get there"
         time.sleep(0.05)
-    time.sleep(0.2)
+    time.sleep(0.1)
     kill()
     assert finished_epochs(run_dir) == epoch - 1, "the epoch was over when it was killed"

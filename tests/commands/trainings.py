@@ -2,9 +2,8 @@
 
     python -m tests.commands.trainings FOLDER NAME...
 
-A name is a method, which makes a few updates, or one of RUNS, what the command does with these
-flags. FOLDER/NAME is its run directory, with the state that it ends with. One process for all of
-them, since TensorFlow takes longer to start than any of them to train.
+A name is one of FLAGS, and FOLDER/NAME then has the state that its training ends with. One process
+for all of them, since TensorFlow takes longer to start than any of them to train.
 """
 
 import functools
@@ -17,26 +16,28 @@ from absl import flags
 from robust_tf import backup, building, config, distribute, experiment, plans
 from robust_tf.data.pipeline import training_dataset
 from robust_tf.data.sources import load
+from robust_tf.methods import METHODS
 from robust_tf.networks.wide_resnet import WideResNet
 from tests.commands.running import TINY
 
-UPDATES = 3
-OF_METHODS = (*TINY, "--precision=float64", "--sync_bn", "--ema=0.9", "--lr=0.05")
-OF_METHODS += ("--batch_size=16", "--attack_steps=2", "--val_attack=clean", "--label_smoothing=0.1")
-# The restorations of the first updates are on either side of this threshold.
+SHORT = (*TINY, "--epochs=1", "--lr=0.05", "--val_attack=clean")
+EIGHT = (*SHORT, "--steps_per_epoch=8")
+OF_METHODS = (*SHORT, "--steps_per_epoch=3", "--batch_size=16", "--attack_steps=2")
+OF_METHODS += ("--precision=float64", "--sync_bn", "--ema=0.9", "--label_smoothing=0.1")
 OF_METHOD = {
     "rlfat_t": ("--rlfat_per_batch",),
+    # The restorations of the first updates are on either side of this threshold.
     "fpd": ("--lr=0.001", "--fpd_threshold=0.181"),
 }
-
-SHORT = (*TINY, "--epochs=2", "--steps_per_epoch=4", "--lr=0.05", "--val_attack=clean")
-PGD = (*SHORT, "--method=pgd_at", "--attack_steps=3", "--precision=float64")
-WITHOUT_NORM = (*PGD, "--network=cnn-small", "--ema=0.9", "--weight_decay=0.001")
-RUNS = {
-    "pgd_at_in_float64": (*PGD, "--sync_bn"),
-    "standard_in_float32": (*SHORT, "--method=standard", "--sync_bn", "--activation=elu"),
-    "whole_batches": WITHOUT_NORM,
-    "accumulated_batches": (*WITHOUT_NORM, "--accumulate=4"),
+PGD = (*EIGHT, "--method=pgd_at", "--attack_steps=3", "--precision=float64")
+BATCHES = (*PGD, "--network=cnn-small", "--schedule=cosine", "--ema=0.9", "--weight_decay=0.001")
+WHOLE_RUN = "whole_run"
+FLAGS = {
+    **{name: (*OF_METHODS, f"--method={name}", *OF_METHOD.get(name, ())) for name in METHODS},
+    "float32": (*EIGHT, "--method=standard", "--activation=elu", "--sync_bn"),
+    "batches": BATCHES,
+    "accumulated": (*BATCHES, "--accumulate=4"),
+    WHOLE_RUN: (*PGD, "--sync_bn", "--epochs=2", "--steps_per_epoch=4"),
 }
 
 
@@ -48,8 +49,8 @@ def plan(run_dir: pathlib.Path, *line: str) -> plans.Train:
     return config.train()
 
 
-def updates(of: plans.Train) -> None:
-    """Trains a method without all that the command does beside, and keeps its state."""
+def fit(of: plans.Train) -> None:
+    """Trains without all that the command does beside, and keeps the state."""
     strategy, examples = distribute.strategy(), load("digits", "train")
 
     def share(context):
@@ -57,9 +58,10 @@ def updates(of: plans.Train) -> None:
         return training_dataset(examples, batch_size=of.batch_size, seed=0, shard=shard)
 
     with strategy.scope():
-        method = building.method(of, examples.image_shape, 10, UPDATES)
+        method = building.method(of, examples.image_shape, 10, of.steps_per_epoch)
     batches = strategy.distribute_datasets_from_function(share)
-    logs = method.fit(batches, steps_per_epoch=UPDATES, shuffle=False, verbose=0).history
+    options = {"steps_per_epoch": of.steps_per_epoch, "shuffle": False, "verbose": 0}
+    logs = method.fit(batches, **options).history
     if not 0 < logs.get("phase_one", [0.5])[0] < 1:
         raise ValueError(f"Expected both phases of {of.recipe.method}, got {logs}.")
     if distribute.is_chief(strategy):
@@ -72,15 +74,12 @@ def main(folder: pathlib.Path, *names: str) -> None:
     with (
         # A second strategy cannot be made in a process.
         mock.patch.object(distribute, "strategy", once),
-        # Batch norm, a shortcut and a tap are in the first group; all three take twice as long.
+        # The first group has a block, batch norm and a tap; all three take twice as long.
         mock.patch.object(WideResNet, "groups", 1),
     ):
         for name in names:
-            if name in RUNS:
-                experiment.train(plan(folder / name, *RUNS[name]))
-            else:
-                method = (f"--method={name}", *OF_METHOD.get(name, ()))
-                updates(plan(folder / name, *OF_METHODS, *method))
+            train = experiment.train if name == WHOLE_RUN else fit
+            train(plan(folder / name, *FLAGS[name]))
 
 
 if __name__ == "__main__":

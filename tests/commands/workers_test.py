@@ -6,13 +6,9 @@ import pytest
 
 from robust_tf.methods import METHODS
 from tests.commands.running import difference, run, state
-from tests.commands.trainings import RUNS
+from tests.commands.trainings import FLAGS, WHOLE_RUN
 
-TRAININGS = {
-    1: (*METHODS, *RUNS),
-    2: (*METHODS, "standard_in_float32"),
-    4: ("pgd_at_in_float64", "standard_in_float32"),
-}
+TRAININGS = {1: FLAGS, 2: (*METHODS, "float32"), 4: (WHOLE_RUN, "float32")}
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +29,8 @@ def test_every_method_ends_on_two_workers_with_the_weights_of_one(method, traine
 
 
 def test_a_run_on_four_workers_ends_with_the_weights_of_one(trained):
-    """PGD-AT with random start and synchronized batch norm, in float64, and with validations."""
-    one, four = (trained("pgd_at_in_float64", workers) for workers in (1, 4))
-    assert difference(one, four) < 1e-9
+    """All that the command does, with PGD-AT from a random start, in float64."""
+    assert difference(trained(WHOLE_RUN), trained(WHOLE_RUN, workers=4)) < 1e-9
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -44,16 +39,15 @@ def test_workers_agree_in_float32_without_an_attack(workers, trained):
 
     Digits have that at all of their black pixels at once (seed 0, updates 5 to 8: 0.02 apart).
     """
-    one = trained("standard_in_float32")
-    assert difference(one, trained("standard_in_float32", workers)) < 1e-5
+    assert difference(trained("float32"), trained("float32", workers)) < 1e-5
 
 
 def test_accumulation_is_the_same_batch(trained):
-    """Without batch norm, four micro-batches are one batch; averaging counts updates.
+    """Without batch norm, four micro-batches are one batch; averages and the rate count updates.
 
     That twice the same command gives the same bits is in resume_test.py.
     """
-    assert difference(trained("whole_batches"), trained("accumulated_batches")) < 1e-9
+    assert difference(trained("batches"), trained("accumulated")) < 1e-9
 
 
 if __name__ == "__main__":
