@@ -1,19 +1,16 @@
 """The commands end to end, as a user types them."""
 
-import importlib
 import json
 import signal
 import subprocess
 import sys
 import time
-from unittest import mock
 
 import keras
 import pytest
-from absl import flags
 
-from robust_tf import command_line, networks
-from tests.commands.running import ROOT, TINY, command, environment, run
+from robust_tf import networks
+from tests.commands.running import ROOT, TINY, command, environment, refusal, run
 
 SHORT = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
 
@@ -122,24 +119,6 @@ def test_a_bad_flag_gets_one_sentence(arguments, sentence, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def _refusal(capsys, name: str, *given: str) -> str:
-    """What a command says to bad input, in this process, which has TensorFlow already.
-
-    That its import adds no line is in test_another_run_in_the_same_folder_is_refused.
-    """
-    main = importlib.import_module(f"robust_tf.{name}").main
-    with mock.patch.object(sys, "argv", [name, *given]), pytest.raises(SystemExit) as ended:
-        try:
-            command_line.run(main)
-        finally:
-            flags.FLAGS.unparse_flags()
-            for flag in flags.FLAGS:
-                flags.FLAGS[flag].unparse()
-    said = capsys.readouterr().err
-    assert ended.value.code == 2 and len(said.splitlines()) == 1, said
-    return said
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -152,7 +131,7 @@ def _refusal(capsys, name: str, *given: str) -> str:
     ],
 )
 def test_bad_input_that_is_found_later_gets_one_sentence(arguments, sentence, tmp_path, capsys):
-    assert sentence in _refusal(capsys, arguments[0], f"--run_dir={tmp_path}", *arguments[1:])
+    assert sentence in refusal(capsys, arguments[0], f"--run_dir={tmp_path}", *arguments[1:])
 
 
 def test_nan_stops_the_run_and_names_the_step(tmp_path):
@@ -196,7 +175,7 @@ def test_any_keras_network_is_evaluated(tmp_path, capsys):
     network.save(tmp_path / "foreign.keras")
     line = ("evaluate", f"--model={tmp_path}/foreign.keras", "--dataset=digits")
     assert "all of them" in run(*command(*line), "--examples=8", "--attacks=fgsm").stdout
-    said = _refusal(capsys, *line, "--attacked_output=before_squeeze")
+    said = refusal(capsys, *line, "--attacked_output=before_squeeze")
     assert "--attacked_output=before_squeeze needs a network with a Tanh head" in said
 
 

@@ -1,12 +1,17 @@
 """Runs the commands as a user types them, and reads what they leave."""
 
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import numpy as np
+from absl import flags
+
+from robust_tf import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Digits on a network that takes milliseconds; each test adds what it is about.
@@ -36,6 +41,31 @@ def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess:
             f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         )
     return done
+
+
+def forget_flags() -> None:
+    """Puts all flags of this process back to what nobody has said anything of."""
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+
+
+def refusal(capsys, name: str, *given: str) -> str:
+    """What a command says to bad input, in this process, which has TensorFlow already.
+
+    That its import adds no line is in commands_test.py, with another run in the same folder.
+    """
+    main = importlib.import_module(f"robust_tf.{name}").main
+    with mock.patch.object(sys, "argv", [name, *given]):
+        try:
+            command_line.run(main)
+        except SystemExit as ended:
+            status = ended.code
+        finally:
+            forget_flags()
+    said = capsys.readouterr().err
+    assert status == 2 and len(said.splitlines()) == 1, said
+    return said
 
 
 def train(run_dir: pathlib.Path, *flags: str, workers: int = 1) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from robust_tf.data.pipeline import training_dataset
 from robust_tf.data.sources import load
 from robust_tf.methods import METHODS
 from robust_tf.networks.wide_resnet import WideResNet
-from tests.commands.running import TINY
+from tests.commands.running import TINY, forget_flags
 
 SHORT = (*TINY, "--epochs=1", "--lr=0.05", "--val_attack=clean")
 EIGHT = (*SHORT, "--steps_per_epoch=8")
@@ -43,8 +43,7 @@ FLAGS = {
 
 def plan(run_dir: pathlib.Path, *line: str) -> plans.Train:
     """What a command line says, whatever was said before."""
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
+    forget_flags()
     flags.FLAGS(["train", *line, f"--run_dir={run_dir}"])
     return config.train()
 
