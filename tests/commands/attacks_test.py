@@ -10,7 +10,7 @@ import tensorflow as tf
 from robust_tf import networks
 from robust_tf.data.sources import load
 from robust_tf.serving.export import export
-from tests.commands.running import command, run
+from tests.commands.running import command, refusal, run
 
 
 def _trained(path, head: str = "linear", seed: int = 0) -> keras.Model:
@@ -35,9 +35,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-def _evaluate(model, *flags: str, status: int = 0):
-    line = command("evaluate", f"--model={model}", "--dataset=digits", "--examples=40")
-    return run(*line, *flags, status=status)
+def _line(model, *flags: str) -> tuple[str, ...]:
+    return ("evaluate", f"--model={model}", "--dataset=digits", "--examples=40", *flags)
+
+
+def _evaluate(model, *flags: str):
+    return run(*command(*_line(model, *flags)))
 
 
 def test_attacks_of_every_kind(folder, tmp_path):
@@ -72,7 +75,7 @@ def test_an_export_is_attacked_as_its_network_is(folder, tmp_path):
     assert rows[0] == rows[1] and any(rows[0])
 
 
-def test_a_model_without_gradients_meets_attacks_that_need_none(folder, tmp_path):
+def test_a_model_without_gradients_meets_attacks_that_need_none(folder, tmp_path, capsys):
     network = keras.saving.load_model(folder / "one.keras")
     module = tf.Module()
     module.network = network
@@ -83,8 +86,8 @@ def test_a_model_without_gradients_meets_attacks_that_need_none(folder, tmp_path
 
     tf.saved_model.save(module, tmp_path / "m", signatures={"answer": serve})
     flags = ("--signature=answer", f"--output={tmp_path}/r.json")
-    refused = _evaluate(tmp_path / "m", "--attacks=fgsm,square", *flags, status=2)
-    assert "gives no gradients, which fgsm needs; expected square" in refused.stderr
+    said = refusal(capsys, *_line(tmp_path / "m", "--attacks=fgsm,square", *flags))
+    assert "gives no gradients, which fgsm needs; expected square" in said
     transfer = f"transfer:pgd-5@{folder}/twin.keras"
     done = _evaluate(tmp_path / "m", f"--attacks={transfer}", *flags)
     assert "white-box attacks are impossible" in done.stdout
@@ -122,8 +125,8 @@ def test_a_bounded_head_is_found_and_attacked_on_both_sides(tmp_path):
         (("--attacks=transfer:fgsm@nowhere",), "--attacks names nowhere, which does not exist"),
     ],
 )
-def test_what_cannot_be_is_refused(flags, sentence, folder):
-    assert sentence in _evaluate(folder / "one.keras", *flags, status=2).stderr
+def test_what_cannot_be_is_refused(flags, sentence, folder, capsys):
+    assert sentence in refusal(capsys, *_line(folder / "one.keras", *flags))
 
 
 if __name__ == "__main__":

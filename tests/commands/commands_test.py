@@ -10,7 +10,7 @@ import keras
 import pytest
 
 from robust_tf import networks
-from tests.commands.running import ROOT, TINY, command, environment, run
+from tests.commands.running import ROOT, TINY, command, environment, refusal, run
 
 SHORT = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
 
@@ -38,9 +38,10 @@ def test_a_run_directory_has_its_shape(run_dir):
 
 
 def test_a_finished_run_is_left_alone(run_dir):
-    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.keras")}
+    written = [*run_dir.rglob("*.keras"), run_dir / "backup" / "state.npz"]
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in written}
     run(*command("train", *TINY, *SHORT, f"--run_dir={run_dir}", f"--export_dir={run_dir}/e"))
-    assert before == {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.keras")}
+    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in written}
     assert [path.name for path in (run_dir / "e").iterdir()] == ["1"]
 
 
@@ -107,21 +108,30 @@ def test_another_run_in_the_same_folder_is_refused(run_dir):
         (("train", "--dataset=cifar11"), "did you mean cifar10?"),
         (("train", "--val_attack=pgd10"), "perhaps pgd-10."),
         (("evaluate", "--attacks=clean,cv-20"), "perhaps cw-20."),
+        (("train", "--accumulate=2", "--sync_bn"), "cannot be used with --sync_bn"),
+        (("evaluate",), "--model is missing"),
+        (("evaluate", "--model=nowhere"), "--model=nowhere does not exist"),
+    ],
+)
+def test_a_bad_flag_gets_one_sentence(arguments, sentence, tmp_path):
+    done = run(*command(arguments[0], f"--run_dir={tmp_path}", *arguments[1:]), status=2)
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
         (("train", "--network=wrn-27-10"), "the nearest is wrn-"),
         (("train", "--dataset=folder"), "--data_dir"),
         (("train", "--batch_size=2", "--accumulate=4"), "--accumulate=4"),
-        (("train", "--accumulate=2", "--sync_bn"), "cannot be used with --sync_bn"),
         (("train", "--run_dir=README.md"), "README.md"),
-        (("evaluate",), "--model is missing"),
-        (("evaluate", "--model=nowhere"), "--model=nowhere does not exist"),
         (("evaluate", "--model=tests"), "holds no network"),
         (("export", "--model=README.md"), "expected a run directory or a .keras file"),
     ],
 )
-def test_bad_input_gets_one_sentence(arguments, sentence, tmp_path):
-    done = run(*command(arguments[0], f"--run_dir={tmp_path}", *arguments[1:]), status=2)
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_bad_input_that_is_found_later_gets_one_sentence(arguments, sentence, tmp_path, capsys):
+    assert sentence in refusal(capsys, arguments[0], f"--run_dir={tmp_path}", *arguments[1:])
 
 
 def test_nan_stops_the_run_and_names_the_step(tmp_path):
@@ -159,14 +169,14 @@ def test_an_attack_before_the_squeeze_is_recorded(tmp_path):
     assert attack["hyperparameters"]["loss"] == "cross_entropy of before_squeeze"
 
 
-def test_any_keras_network_is_evaluated(tmp_path):
+def test_any_keras_network_is_evaluated(tmp_path, capsys):
     images = keras.Input((8, 8, 1))
     network = keras.Model(images, keras.layers.Dense(10, name="fc")(keras.layers.Flatten()(images)))
     network.save(tmp_path / "foreign.keras")
-    line = command("evaluate", f"--model={tmp_path}/foreign.keras", "--dataset=digits")
-    assert "all of them" in run(*line, "--examples=8", "--attacks=fgsm").stdout
-    refused = run(*line, "--attacked_output=before_squeeze", status=2)
-    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in refused.stderr
+    line = ("evaluate", f"--model={tmp_path}/foreign.keras", "--dataset=digits")
+    assert "all of them" in run(*command(*line), "--examples=8", "--attacks=fgsm").stdout
+    said = refusal(capsys, *line, "--attacked_output=before_squeeze")
+    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in said
 
 
 if __name__ == "__main__":

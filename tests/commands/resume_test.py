@@ -18,10 +18,8 @@ from tests.commands.running import (
     train,
 )
 
-FLAGS = (
-    *("--epochs=4", "--steps_per_epoch=40", "--lr=0.05", "--schedule=cosine", "--ema=0.9"),
-    *("--attack_steps=5", "--val_attack=pgd-2", "--seed=3"),
-)
+FLAGS = ("--epochs=3", "--steps_per_epoch=20", "--lr=0.05", "--schedule=cosine", "--ema=0.9")
+FLAGS += ("--val_attack=clean", "--seed=3")
 
 
 def start(run_dir, *line: str) -> subprocess.Popen:
@@ -31,16 +29,15 @@ def start(run_dir, *line: str) -> subprocess.Popen:
 
 
 def test_killed_and_started_again(tmp_path):
-    alone = train(tmp_path / "alone", *FLAGS)
+    """PGD-AT, whose draws go on too; and so the same command gives the same bits."""
+    flags = (*FLAGS, "--method=pgd_at", "--attack_steps=3")
+    alone = train(tmp_path / "alone", *flags)
     killed = tmp_path / "killed"
-    process = start(killed, *command("train", *TINY, *FLAGS, f"--run_dir={killed}"))
+    process = start(killed, *command("train", *TINY, *flags, f"--run_dir={killed}"))
     kill_in_epoch(process, killed, 3, process.kill)
-    assert difference(alone, train(killed, *FLAGS)) == 0
+    assert difference(alone, train(killed, *flags)) == 0
     rows = (killed / "history.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2", "3"]
-    # A finished run is left as it is.
-    before = state(killed)
-    assert difference(before, train(killed, *FLAGS)) == 0
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
 
 
 def worker_pid(run_dir, worker: int) -> int:
@@ -58,7 +55,7 @@ def worker_pid(run_dir, worker: int) -> int:
 
 def test_one_of_two_workers_killed_and_all_started_again(tmp_path):
     """Each worker has batch norm statistics of its own, which they share before a backup."""
-    flags = (*FLAGS, "--precision=float64")
+    flags = (*FLAGS, "--method=standard", "--precision=float64")
     alone = train(tmp_path / "alone", *flags, workers=2)
     killed = tmp_path / "killed"
     line = command("train", *TINY, *flags, f"--run_dir={killed}")

@@ -1,12 +1,17 @@
 """Runs the commands as a user types them, and reads what they leave."""
 
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import numpy as np
+from absl import flags
+
+from robust_tf import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Digits on a network that takes milliseconds; each test adds what it is about.
@@ -38,6 +43,31 @@ def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess:
     return done
 
 
+def forget_flags() -> None:
+    """Puts all flags of this process back to what nobody has said anything of."""
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+
+
+def refusal(capsys, name: str, *given: str) -> str:
+    """What a command says to bad input, in this process, which has TensorFlow already.
+
+    That its import adds no line is in commands_test.py, with another run in the same folder.
+    """
+    main = importlib.import_module(f"robust_tf.{name}").main
+    with mock.patch.object(sys, "argv", [name, *given]):
+        try:
+            command_line.run(main)
+        except SystemExit as ended:
+            status = ended.code
+        finally:
+            forget_flags()
+    said = capsys.readouterr().err
+    assert status == 2 and len(said.splitlines()) == 1, said
+    return said
+
+
 def train(run_dir: pathlib.Path, *flags: str, workers: int = 1) -> dict[str, np.ndarray]:
     """Trains, on several workers if asked to, and gives the state that the run ends with."""
     line = command("train", *TINY, *flags, f"--run_dir={run_dir}")
@@ -57,14 +87,22 @@ def difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
+def finished_epochs(run_dir: pathlib.Path) -> int:
+    """How many the backup has, which may not be there yet."""
+    path = run_dir / "backup" / "state.npz"
+    if not path.exists():
+        return 0
+    with np.load(path) as arrays:
+        return int(arrays["epochs"])
+
+
 def kill_in_epoch(process: subprocess.Popen, run_dir: pathlib.Path, epoch: int, kill) -> None:
     """Calls `kill` while this epoch (from 1 on) is under way, and checks that it was."""
-    path = run_dir / "backup" / "state.npz"
     deadline = time.monotonic() + 200
-    while not (path.exists() and int(state(run_dir)["epochs"]) >= epoch - 1):
+    while finished_epochs(run_dir) < epoch - 1:
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "the run took too long to get there"
-        time.sleep(0.02)
-    time.sleep(0.3)
+        time.sleep(0.05)
+    time.sleep(0.1)
     kill()
-    assert int(state(run_dir)["epochs"]) == epoch - 1, "the epoch was over when it was killed"
+    assert finished_epochs(run_dir) == epoch - 1, "the epoch was over when it was killed"

@@ -1,41 +1,53 @@
 """The same global batch and seed give the same weights on any number of workers."""
 
+import sys
+
 import pytest
 
-from tests.commands.running import difference, train
+from robust_tf.methods import METHODS
+from tests.commands.running import difference, run, state
+from tests.commands.trainings import FLAGS, WHOLE_RUN
 
-SHORT = ("--epochs=2", "--steps_per_epoch=4", "--lr=0.05", "--val_attack=clean")
-PGD = ("--method=pgd_at", "--attack_steps=3", "--precision=float64")
-
-
-def test_workers_end_with_the_weights_of_one(tmp_path):
-    """PGD-AT with random start and synchronized batch norm, in float64.
-
-    Two workers are in method_workers_test.py, with every method.
-    """
-    flags = (*SHORT, *PGD, "--sync_bn")
-    one = train(tmp_path / "one", *flags)
-    assert difference(one, train(tmp_path / "four", *flags, workers=4)) < 1e-9
+TRAININGS = {1: FLAGS, 2: (*METHODS, "float32"), 4: (WHOLE_RUN, "float32")}
 
 
-def test_workers_agree_in_float32_without_an_attack(tmp_path):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What a training ends with on a number of workers."""
+    folders = {}
+    for workers, names in TRAININGS.items():
+        folders[workers] = tmp_path_factory.mktemp(f"on_{workers}")
+        line = (sys.executable, "-m", "tests.commands.trainings", str(folders[workers]), *names)
+        run(*line) if workers == 1 else run("tools/launch_local", str(workers), "--", *line)
+    return lambda name, workers=1: state(folders[workers] / name)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_ends_on_two_workers_with_the_weights_of_one(method, trained):
+    """Its averages and its optimizer's state too, with synchronized batch norm, in float64."""
+    assert difference(trained(method), trained(method, workers=2)) < 1e-9
+
+
+def test_a_run_on_four_workers_ends_with_the_weights_of_one(trained):
+    """All that the command does, with PGD-AT from a random start, in float64."""
+    assert difference(trained(WHOLE_RUN), trained(WHOLE_RUN, workers=4)) < 1e-9
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_agree_in_float32_without_an_attack(workers, trained):
     """With ELU: where a ReLU's input is 0 but for rounding, its gradient is 0 or 1 by the last bit.
 
     Digits have that at all of their black pixels at once (seed 0, updates 5 to 8: 0.02 apart).
     """
-    flags = (*SHORT, "--method=standard", "--sync_bn", "--activation=elu")
-    one = train(tmp_path / "one", *flags)
-    assert difference(one, train(tmp_path / "two", *flags, workers=2)) < 1e-5
-    assert difference(one, train(tmp_path / "four", *flags, workers=4)) < 1e-5
+    assert difference(trained("float32"), trained("float32", workers)) < 1e-5
 
 
-def test_accumulation_is_the_same_batch(tmp_path):
-    """Without batch norm, four micro-batches are one batch; averaging counts updates."""
-    flags = (*SHORT, *PGD, "--network=cnn-small", "--ema=0.9", "--weight_decay=0.001")
-    one = train(tmp_path / "one", *flags)
-    assert difference(one, train(tmp_path / "parts", *flags, "--accumulate=4")) < 1e-9
-    # Twice the same command: the same bits.
-    assert difference(one, train(tmp_path / "again", *flags)) == 0
+def test_accumulation_is_the_same_batch(trained):
+    """Without batch norm, four micro-batches are one batch; averages and the rate count updates.
+
+    That twice the same command gives the same bits is in resume_test.py.
+    """
+    assert difference(trained("batches"), trained("accumulated")) < 1e-9
 
 
 if __name__ == "__main__":
