@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Active Defense (paper 4) on CIFAR-10, attacked as the paper does, as it adapts, and through the defence.
-#   results/active_defense.sh DATA [RUNS]       (about ten hours of two cores, most of them evaluation; the same command
-#                                                goes on where it was stopped)
+#   results/active_defense.sh DATA [RUNS]       (a day of two cores, most of it evaluation; the same command goes on where
+#                                                it was stopped)
 # Needs the runs of results/cifar10.sh in RUNS (runs/cifar10), trains and calibrates one with feature smoothing beside
 # them, and writes results/active_defense/*.json. Images made on the bare network are kept in RUNS/transfers, so that each
 # setting of the defence judges the same ones.
@@ -16,13 +16,18 @@ evaluate() { # RESULT, MODEL, flags
     --batch_size=250 --noverdict --output="$out" "${@:3}"
 }
 
+larger_steps() { # times the calibrated beta
+  awk -F= -v times="$1" '/defense_beta/ { print $2 * times }' "$smooth/active_defense.cfg"
+}
+
 python -m robust_tf.train --flagfile=flags/cifar10_10k.cfg --method=smoothing --data_dir="$data" --run_dir="$smooth"
 for run in "$smooth" "$standard"; do
   [ -s "$run/active_defense.cfg" ] || python -m robust_tf.calibrate --model="$run" --data_dir="$data"
 done
 
 # (a) The paper's protocol: AutoAttack's four attacks, each by itself on the bare network and to its last step, decided by
-# the defence, on 500 images. A loop ends after 400 steps at the latest, and after 100 where ten are averaged.
+# the defence, on 500 images. A loop ends after 400 steps at the latest; where ten are averaged, and in a row of a single
+# one to compare, after 100.
 paper=transfer:apgd-ce@bare,transfer:apgd-t@bare,transfer:fab-t@bare,transfer:square@bare
 protocol() { # RESULT, MODEL, flags of the defence
   for eps in 8 16; do
@@ -31,25 +36,37 @@ protocol() { # RESULT, MODEL, flags of the defence
 }
 protocol bare "$smooth" --defense_sigma=0 --defense_cap=0
 protocol noise "$smooth" --defense_cap=0
+protocol noise-10-loops "$smooth" --defense_cap=0 --defense_loops=10
 protocol loop "$smooth" --defense_sigma=0 --defense_cap=400
 protocol both "$smooth" --defense_cap=400
 protocol standard "$standard" --defense_cap=400
+protocol both-cap-100 "$smooth" --defense_cap=100
 protocol both-10-loops "$smooth" --defense_cap=100 --defense_loops=10
 for eps in 8 16; do
   evaluate "pgd_at-$eps" "$runs/pgd_at" --attacks=autoattack --examples=500 --eps=$eps/255
 done
 
-# (b) The paper's adaptive attack, equation 4, on 200 images.
-adaptive=
+# (b) The paper's adaptive attack, equation 4, on 200 images; lambda = 0 is the first.
+adaptive=transfer:apgd-ce@bare
 for weight in 0.1 0.562 3.16 17.8 100; do
   adaptive+=,transfer:apgd-lf:$weight@bare,transfer:apgd-lf:-$weight@bare
 done
-evaluate adaptive "$smooth" --attacks="${adaptive#,}" --examples=200 --defense=active --defense_cap=400
+evaluate adaptive "$smooth" --attacks="$adaptive" --examples=200 --defense=active --defense_cap=400
 
-# (c) Through the defence, on 50 images: attacks go through the first 10 steps of the loop, black-box ones have 2,000 queries.
-through=autoattack-rand,square,nattack,transfer:apgd-steps@noise
-for draws in "" -eot10 -eot20; do
-  through+=,apgd-ce$draws,transfer:apgd-ce$draws@noise,transfer:apgd-ce$draws@softened
+# (c) Through the defence, on 50 images. Gradients go through 20 steps of 15 times the size, which lead about as far as the
+# median image's 300, black-box attacks ask what decides, 500 times an image; and once the whole loop is gone through.
+through=autoattack-rand,square,nattack
+for draws in "" -eot10; do
+  through+=,apgd-ce$draws
 done
-evaluate through "$smooth" --attacks=$through --examples=50 --defense=active --defense_cap=400 --defense_attacked_cap=10 \
-  --queries=2000 --submissions=1,10,100
+for draws in "" -eot10 -eot20; do
+  through+=,transfer:apgd-ce$draws@noise,transfer:apgd-ce$draws@softened
+done
+fast=(--defense_attacked_cap=20 --defense_attacked_beta="$(larger_steps 15)")
+evaluate through "$smooth" --attacks=$through --examples=50 --defense=active --defense_cap=400 "${fast[@]}" --queries=500
+evaluate whole-loop "$smooth" --attacks=apgd-ce --examples=50 --defense=active --defense_cap=400 --decisions=100 \
+  --submissions=1,10,100
+evaluate most-steps "$smooth" --attacks=transfer:apgd-steps@noise --examples=50 --defense=active
+
+python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-cap-100,both-10-loops,standard}-8.json
+python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-cap-100,both-10-loops,standard}-16.json

@@ -147,6 +147,7 @@ class Evaluate:
     data: Data
     defense: Defense
     defense_attacked_cap: int | None
+    defense_attacked_beta: float | None
     decisions: int
     submissions: tuple[int, ...]
     keep_transfers: pathlib.Path | None

@@ -256,7 +256,9 @@ def test_a_defences_numbers_are_typed_or_calibrated_or_the_papers(tmp_path):
     _plan(SAVE, f"--run_dir={tmp_path}", "--dataset=cifar100")
     model = (f"--model={tmp_path}", "--defense=active")
     numbers = "defense_delta={}, defense_beta={}, defense_sigma={}, defense_cap=1000"
-    assert numbers.format(0.0118, 80.0, 0.075) in _plan(EVALUATE, *model)
+    plan = _plan(EVALUATE, *model)
+    assert numbers.format(0.0118, 80.0, 0.075) in plan
+    assert "active_defense.cfg is missing, so delta and beta are the paper's" in plan
     calibrated = (
         "--defense_layer=group0\n--defense_delta=0.5\n--defense_beta=2\n--defense_sigma=0.1"
     )
@@ -268,9 +270,13 @@ def test_a_defences_numbers_are_typed_or_calibrated_or_the_papers(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.keras").touch()
     plan = _plan(EVALUATE, f"--model={tmp_path}/checkpoints/last.keras", *model[1:])
+    assert "WARNING" not in plan
     assert numbers.format(0.5, 2.0, 0.1) in plan
     assert "-active-group0-delta0.5-beta2-sigma0.1-cap1000-loops1-5decisions.json" in plan
     assert "decisions=1" in _plan(EVALUATE, *model, "--defense_sigma=0")
+    assert "-clip-submissions-1-10-5decisions.json" in _plan(
+        EVALUATE, *model, "--defense_clip", "--submissions=1,10"
+    )
     assert "defense='none'" in _plan(EVALUATE, model[0])
 
 
@@ -278,7 +284,9 @@ def test_a_defence_without_numbers_is_refused(tmp_path):
     _plan(SAVE, f"--run_dir={tmp_path}")
     refusal = _refusal(EVALUATE, f"--model={tmp_path}", "--defense=active")
     assert "--defense_delta is missing, and the paper has none for digits" in refusal
-    assert "--defense does nothing in training" in _refusal(SHOW, "--defense=active")
+    assert "--defense does nothing in training; it is a flag of evaluate and export" in _refusal(
+        SHOW, "--defense=active"
+    )
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,10 @@ def _nattack(threat: Threat, options: Options) -> NAttack:
     nattack = NAttack(threat, judge=options.judge)
     if options.queries is None:
         return nattack
-    steps = (options.queries - 1) // (nattack.population + 1)
-    return dataclasses.replace(nattack, steps=max(1, steps))
+    # As many steps with smaller populations: few steps of large ones do not get anywhere.
+    population = max(2, (options.queries - 1) // nattack.steps - 1)
+    steps = min(nattack.steps, max(1, (options.queries - 1) // (population + 1)))
+    return dataclasses.replace(nattack, population=population, steps=steps)
 
 
 def _pgd(name: AttackName, threat: Threat, options: Options) -> Attack:

@@ -207,7 +207,14 @@ kinds.switch(
 kinds.count(
     "defense_attacked_cap",
     None,
-    "most steps of the loop that attacks go through; what decides takes all (--defense_cap)",
+    "most steps of the loop that gradients go through; what decides takes all (--defense_cap)",
+)
+kinds.number(
+    "defense_attacked_beta",
+    None,
+    "step size of the loop that gradients go through, larger where it has fewer steps "
+    "(--defense_beta)",
+    low=1e-9,
 )
 kinds.count(
     "decisions",
@@ -264,7 +271,13 @@ kinds.choice(
     _TARGETS,
     "class that an evaluation's attacks aim at; none is untargeted",
 )
-kinds.count("queries", None, "queries of square and nattack an image (5,000; 60,201)", low=1)
+kinds.count(
+    "queries",
+    None,
+    "queries of square and nattack an image (5,000; 60,201, of which fewer leave 200 smaller "
+    "populations)",
+    low=1,
+)
 kinds.number("shift_weight", 10.0, "weight of the restoration's shift in shift-K")
 kinds.switch("quantize", False, "adversarial images are put on the 8-bit grid and then judged")
 kinds.name("save_adversarial", None, "folder for the adversarial images; sets --quantize")

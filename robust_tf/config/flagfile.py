@@ -37,6 +37,7 @@ OF_A_DEFENCE = (
     "defense_loops",
     "defense_seeded",
     "defense_attacked_cap",
+    "defense_attacked_beta",
 )
 OF_SERVING = ("model_dir", "name", "host", "rest_port", "grpc_port", "poll_seconds")
 OF_SERVING += ("max_batch", "batch_timeout", "max_body", "max_request_batch", "max_queued")

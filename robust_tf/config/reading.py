@@ -36,8 +36,11 @@ _FLAGS_OF = (
 
 def train() -> Train:
     """What the flags say of a training run."""
-    of_evaluate = flagfile.OF_AN_EVALUATION + flagfile.OF_A_DEFENCE
-    others = {"evaluate": of_evaluate, "serve": flagfile.OF_SERVING}
+    others = {
+        "evaluate": flagfile.OF_AN_EVALUATION,
+        "evaluate and export": flagfile.OF_A_DEFENCE,
+        "serve": flagfile.OF_SERVING,
+    }
     for command, names in others.items():
         for name in names:
             if FLAGS[name].present:
@@ -61,7 +64,7 @@ def evaluate() -> Evaluate:
     if FLAGS.eval_eps is not None:
         # Beside it, --eps is the training's, as in a flagfile.
         FLAGS.eps = FLAGS.eval_eps
-    model = _model()
+    model = _model("smoothing_layer")
     defense.fill(model)
     defense.fill_decisions()
     # The radius that a run was validated at is the one to evaluate it at.
@@ -82,7 +85,10 @@ def evaluate() -> Evaluate:
 
 def export() -> Export:
     """What the flags say of an export."""
-    model = _model()
+    model = _model("smoothing_layer")
+    attacked = ("defense_attacked_cap", "defense_attacked_beta")
+    of_evaluate = (*attacked, "decisions", "submissions", "keep_transfers")
+    defense.refuse(of_evaluate, "in an export; it is a flag of evaluate")
     defense.fill(model)
     beside = (model if model.is_dir() else model.parent) / "export"
     given = FLAGS.export_dir not in (None, "none")
@@ -92,10 +98,13 @@ def export() -> Export:
 
 def calibrate() -> Calibrate:
     """What the flags say of a calibration."""
-    model = _model("per_class", "holdout")
-    fill({**defense.PAPERS, **BY_DATASET[FLAGS.dataset]})
-    folder = model if model.is_dir() else model.parent
-    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / defense.CALIBRATED
+    model = _model("per_class", "holdout", "smoothing_layer")
+    mine = ("defense_layer", "defense_sigma")
+    others = tuple(name for name in flagfile.OF_A_DEFENCE if name not in mine)
+    defense.refuse(others, "in a calibration; it is a flag of evaluate and export")
+    defense.fill_layer()
+    fill(BY_DATASET[FLAGS.dataset])
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else defense.calibrated_file(model)
     return _read(Calibrate, model=model, output=output)
 
 

@@ -8,6 +8,7 @@ scale of the features, and with it that of the gradient, free.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from robust_tf.defenses.active_defense import ActiveDefense
+from robust_tf.defenses.active_defense import ActiveDefense, Induced
 from robust_tf.errors import InputError
 from robust_tf.losses import feature_loss
 
@@ -61,17 +62,34 @@ def calibrate(
     training_loss = float(np.mean(losses))
     defense = ActiveDefense(features, delta=SHARE * training_loss, sigma=sigma)
     beta, taken = _first_beta(defense, images, seeds), []
+    too_small, too_large = 0.0, math.inf
     for _ in range(TRIALS):
         say(f"trying beta {beta:.3g}")
         defense = dataclasses.replace(defense, beta=beta)
-        steps = tf.function(defense, autograph=False)(images, seeds).steps
-        median = float(np.median(steps))
+        found = tf.function(defense, autograph=False)(images, seeds)
+        median = float(np.median(found.steps))
         if FEWEST <= median <= MOST:
             return Calibration(defense.delta, beta, training_loss, median)
         taken.append(f"{median:.0f} at beta {beta:.3g}")
-        # A step of twice the size does twice as much.
+        if median < FEWEST or _overshoots(defense, found):
+            too_large = beta
+        else:
+            too_small = beta
+        # A step of twice the size does twice as much, until it overshoots.
         beta *= max(median, 1.0) / ((FEWEST + MOST) / 2)
+        if not too_small < beta < too_large:
+            beta = math.sqrt(too_small * too_large) if too_small else too_large / 4
     raise _no_beta(", ".join(taken))
+
+
+def _overshoots(defense: ActiveDefense, found: Induced) -> bool:
+    """Whether the images that are not done get no smoother: the steps leap over where they are."""
+    running = tf.boolean_mask(found.t, ~found.converged)
+    if not len(running):
+        return False
+    before, d = defense.look(running)
+    after, _ = defense.look(running - defense.beta * d)
+    return bool(np.median(after - before) >= 0)
 
 
 def _first_beta(defense: ActiveDefense, images: tf.Tensor, seeds: tf.Tensor) -> float:

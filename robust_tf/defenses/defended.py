@@ -19,8 +19,9 @@ def defended_victim(bare: Victim, defense: ActiveDefense, outer_loops: int = 1) 
     steps, of all loops; converged, whether every loop ended by itself; and induced, the largest
     Linf distance that the defence put between the image and what was classified.
 
-    To an attack's gradient the loop is the identity. Of a network with ReLU it is that exactly: the
-    feature loss is piecewise linear, so that a step moves the image by what does not depend on it.
+    To an attack's gradient the loop is the identity. Of a network with ReLU, and a loop that does
+    not clip, it is that exactly: the feature loss is piecewise linear, so that a step moves the
+    image by what does not depend on it.
     """
 
     def victim(x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -34,7 +34,7 @@ class Unrolled:
 
     def __post_init__(self):
         if self.defense.clip:
-            raise InputError("A loop that clips cannot be unrolled; expected clip=False.")
+            raise InputError("A loop that clips cannot be softened; expected --nodefense_clip.")
 
     def __call__(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """The smoother images."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 from robust_tf import progress
 from robust_tf.attacks import Attack, Sweep
 from robust_tf.evaluation import public_lines
-from robust_tf.evaluation.decisions import DEFENCE
+from robust_tf.evaluation.decisions import KEPT_OF_A_DEFENCE
 from robust_tf.evaluation.judge import Judge, Judged
 from robust_tf.evaluation.keeping import Kept
 from robust_tf.evaluation.saving import Saved
@@ -107,7 +107,7 @@ class Cascade:
             self.state.save()
             made, size = made + len(index), max(size, len(index))
             if stage:
-                fooled = len(index) - np.count_nonzero(found[first].right)
+                fooled = round(len(index) - float(np.sum(found[first].right)))
                 count = math.ceil(len(rest) / size)
                 line.keep(public_lines.batch(stage, number, count, fooled, len(index)))
             if line.due():
@@ -117,14 +117,15 @@ class Cascade:
 
     def _so_far(self, key: str, count: int) -> str:
         outcome = self.state.of(key)
-        made, right = len(outcome["index"]), np.count_nonzero(outcome["right"])
+        # Of several decisions on an image, the share that is right counts.
+        made, right = len(outcome["index"]), sum(outcome["right"])
         if key == "clean":
-            return f"clean  {made}/{count} images, {right} right"
-        return f"{key}  {made}/{count} images, {made - right} successfully perturbed"
+            return f"clean  {made}/{count} images, {right:.5g} right"
+        return f"{key}  {made}/{count} images, {made - right:.5g} successfully perturbed"
 
 
 def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:
     """A batch's outcomes as the state has them."""
-    said = {name: getattr(found, name) for name in (*OUTCOME, *DEFENCE)}
+    said = {name: getattr(found, name) for name in (*OUTCOME, *KEPT_OF_A_DEFENCE)}
     outcome = {name: values.tolist() for name, values in said.items() if values is not None}
     return {"index": index.numpy().tolist(), **outcome}

@@ -20,6 +20,11 @@ TARGETS = 9
 WITH_TARGETS = ("apgd-t", "fab-t", "autoattack", "autoattack-plus")
 
 
+def needed(name: str) -> int:
+    """How many classes the victim must have for an attack."""
+    return CLASSES_NEEDED.get(re.sub(r"-eot\d+$", "", name), 0)
+
+
 def kind(name: str) -> str:
     """What an attack looks at: another network (transfer), answers alone (black-box), and so on.
 
@@ -113,7 +118,7 @@ def _classes(findings: Findings, attacks: list[str]) -> list[str]:
     classes, found = findings.classes, []
     # Of an ensemble of the user's, each part.
     attacks = [part for name in attacks for part in name.split("+")]
-    few = [name for name in attacks if CLASSES_NEEDED.get(name, 0) > classes]
+    few = [name for name in attacks if needed(name) > classes]
     if few:
         found.append(
             f"The victim has {classes} classes: {', '.join(few)} cannot run, since DLR needs 3 and "

@@ -1,7 +1,7 @@
 """Decides images, and says what several decisions of a random judge come to.
 
     decided = decide("pgd-20", victim, x_adv, label, None, seeds, decisions=5)
-    share = over_decisions("right", decided["right"])
+    share = over_decisions(decided)["right"]
 
 A defence that draws noise decides the same image one way now and another way then. So what counts
 of an image is the share of its decisions that are right, and what counts of several attacks, whose
@@ -20,6 +20,8 @@ from robust_tf.victim import Victim, right
 
 # What a defence says of each image that it decides.
 DEFENCE = ("steps", "converged", "induced")
+# What a result keeps of it.
+KEPT_OF_A_DEFENCE = ("steps", "longest", "converged", "induced")
 
 
 def decide(
@@ -34,7 +36,7 @@ def decide(
     """A row an image and a column a decision: right, hit and what a defence says of itself.
 
     Args:
-      name: of the attack; the decisions on another one's images are independent.
+      name: of the attack; a random victim's decisions on another one's images are independent.
       victim: what decides.
       x: the images.
       label: their classes.
@@ -50,11 +52,10 @@ def decide(
         said = {part: outputs[part] for part in DEFENCE if part in outputs}
         return {"right": is_right, "hit": hit, **said}
 
-    own = draws.fold(seeds, -1)
-    if decisions == 1:
-        return tf.nest.map_structure(lambda t: t[:, None], once(own))
-    own = draws.fold(own, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    own = draws.fold(draws.fold(seeds, -1), zlib.crc32(name.encode()) & 0x7FFFFFFF)
     first = once(draws.fold(own, 0))
+    if decisions == 1:
+        return tf.nest.map_structure(lambda t: t[:, None], first)
     rest = tf.map_fn(
         lambda d: once(draws.fold(own, d)),
         tf.range(1, decisions),
@@ -66,11 +67,18 @@ def decide(
     )
 
 
-def over_decisions(part: str, values: np.ndarray) -> np.ndarray:
-    """What the columns come to: of a single one that itself, the largest of what was induced."""
-    if values.shape[1] == 1:
-        return values[:, 0]
-    return values.max(axis=1) if part == "induced" else values.mean(axis=1)
+def over_decisions(decided: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the columns come to: of a single one that itself, of several their mean.
+
+    Of a defence's steps, longest is the most of them in any decision.
+    """
+    found = {
+        part: values[:, 0] if values.shape[1] == 1 else values.mean(axis=1)
+        for part, values in decided.items()
+    }
+    if "steps" in decided:
+        found["longest"] = decided["steps"].max(axis=1)
+    return found
 
 
 def right_each_time(share: Sequence[float], decisions: int, times: int) -> float:

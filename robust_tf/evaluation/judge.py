@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws
-from robust_tf.attacks import Attack, Sweep, Unbounded
+from robust_tf.attacks import Attack, NAttack, Square, Sweep, Unbounded
 from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.choosing import choose
 from robust_tf.evaluation.cores import on_all_cores
@@ -24,8 +24,8 @@ ROUNDING = 1e-6
 class Judged(NamedTuple):
     """What became of each image of a batch.
 
-    Of several decisions on an image, right and hit are the shares of them, and so is converged;
-    steps are their mean, and induced is the largest.
+    Of several decisions on an image, right, hit and converged are the shares of them, and steps
+    and induced their means.
     """
 
     x_adv: np.ndarray
@@ -35,6 +35,7 @@ class Judged(NamedTuple):
     least: np.ndarray  # of its pixels
     greatest: np.ndarray
     steps: np.ndarray | None = None  # of a defence's loop
+    longest: np.ndarray | None = None  # in any decision
     converged: np.ndarray | None = None
     induced: np.ndarray | None = None
 
@@ -61,7 +62,7 @@ class Judge:
     """Says what attacks come to.
 
     Attributes:
-      victim: what is attacked.
+      victim: what is attacked by its gradients, and by all attacks where nothing else decides.
       threat: the threat model that is judged by.
       seed: of all random draws.
       quantize: images are put on the 8-bit grid before they are judged.
@@ -107,7 +108,10 @@ class Judge:
         return run
 
     def _make(self, attacks, together, x, label, index) -> tuple[tf.Tensor, ...]:
-        made = together(self.victim, x, label, draws.image_seeds(self.seed, 0, index))
+        # What needs no gradient asks the one that decides.
+        blind = self.judging and isinstance(together, Square | NAttack)
+        victim = self.judging if blind else self.victim
+        made = together(victim, x, label, draws.image_seeds(self.seed, 0, index))
         made = made if isinstance(made, dict) else dict.fromkeys(attacks, made)
         if self.quantize:
             return tuple(_quantized(one, self.threat, made[n], x) for n, one in attacks.items())
@@ -171,7 +175,7 @@ def _judged(name: str, attack: Attack, threat: Threat, x_adv: np.ndarray, look: 
         distance=look.own,
         least=look.least,
         greatest=look.greatest,
-        **{part: over_decisions(part, values) for part, values in decided.items()},
+        **over_decisions(decided),
     )
 
 

@@ -71,11 +71,13 @@ def _probe(
         seeds = draws.image_seeds(seed, 0, index)
 
         def stays(images):
-            # The victim's own draws are those of the evaluation's judge whatever is done to the
-            # image: of a random victim too, what fools is the noise and not another draw.
+            # The victim's own draws are the same whatever is done to the image: of a random victim
+            # too, what fools is the noise and not another draw.
             return right(victim(images, draws.fold(seeds, -1)), label)
 
-        found = {"clean": stays(x), "noise": _under_noise(threat, x, seeds, stays)}
+        found = {"clean": stays(x)}
+        # What the victim's own draw has lost already is not the noise's doing.
+        found["noise"] = _under_noise(threat, x, seeds, stays) | ~found["clean"]
         if findings.gradients:
             found["fgsm"] = stays(fgsm(threat)(victim, x, label, seeds))
             found["huge"] = stays(_without_bounds(threat, x, findings)(victim, x, label, seeds))

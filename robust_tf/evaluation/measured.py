@@ -18,7 +18,7 @@ class Measured:
       fgsm: the same after FGSM, which was run on wrong ones too (a result's row is of right ones,
         and can never be above clean).
       huge: share of the right ones among them that an attack without bounds leaves standing.
-      noise: for each of the first images, whether it stays right under random noise.
+      noise: for each of the first images, whether random noise leaves it right if it is so at all.
       restarts: share of the first images that is right after each restart of margin PGD.
       gradients: the victim has some.
       zero_gradients: share of the images whose gradient is zero.

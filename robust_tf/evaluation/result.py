@@ -5,9 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf.attacks import Attack, Unbounded, stages
-from robust_tf.evaluation import defended
-from robust_tf.evaluation.defended import Decisions
+from robust_tf.evaluation import random_judge
 from robust_tf.evaluation.judge import aim_of
+from robust_tf.evaluation.random_judge import Decisions
 from robust_tf.evaluation.state import State
 
 SINGLE = Decisions()
@@ -33,10 +33,12 @@ def result(
     # Of several decisions on an image the shares that were right; of one, whether it was.
     own = {name: state.shares(list(stages(name, attack))) for name, attack in attacks.items()}
     several = decisions.attacked > 1
-    right = {}
-    for name, attack in attacks.items():
-        joint = several and name != "clean" and not aim_of(attack).targeted
-        right[name] = own[name] * own["clean"] if joint else own[name]
+    # What is wrong by itself is right under no attack, but where its success is counted otherwise.
+    joint = {
+        name: several and name != "clean" and not aim_of(attack).targeted
+        for name, attack in attacks.items()
+    }
+    right = {name: own[name] * own["clean"] if joint[name] else own[name] for name in attacks}
     rows = {
         name: {
             "accuracy": float(right[name].mean()),
@@ -44,7 +46,7 @@ def result(
             "hyperparameters": parameters[name],
             **_distances(name, attack, state, right["clean"] > 0),
             **_costs(name, attack, state),
-            **defended.row(name, attack, state, decisions),
+            **random_judge.row(name, attack, state, decisions, joint[name]),
             "per_image": (right[name] if several else right[name] > 0).tolist(),
         }
         for name, attack in attacks.items()
@@ -55,7 +57,7 @@ def result(
         "attacks": rows,
         "robust_accuracy": float(np.prod(list(own.values()), axis=0).mean()),
         "smallest": min(rows, key=lambda name: rows[name]["accuracy"]),
-        **defended.whole(attacks, state, decisions),
+        **random_judge.whole(attacks, state, decisions),
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
         "dtype": "float32",
     }

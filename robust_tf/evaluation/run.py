@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from robust_tf.attacks import PGD, Attack, Sweep, Transfer, hyperparameters, stages
 from robust_tf.evaluation import plots
 from robust_tf.evaluation.cascade import Batches, Cascade
-from robust_tf.evaluation.defended import Decisions
 from robust_tf.evaluation.judge import Judge, aim_of
 from robust_tf.evaluation.keeping import Kept
 from robust_tf.evaluation.measure import measure
 from robust_tf.evaluation.measured import Line
+from robust_tf.evaluation.random_judge import Decisions
 from robust_tf.evaluation.result import result
 from robust_tf.evaluation.sanity import Findings
 from robust_tf.evaluation.saving import Saved
@@ -115,16 +115,14 @@ class Evaluation:
         return verdict(measured)
 
     def _keeping(self, attack: Attack | Sweep) -> Kept | None:
-        """Where the images of a transfer are kept: of the whole attack, whoever judges."""
+        """Where the images of a transfer are kept, whoever judges: by the source's name."""
         if self.keep_transfers is None or not isinstance(attack, Transfer):
             return None
-        made = {
-            **hyperparameters(attack),
-            "threat": self.about["threat"],
-            "quantize": self.judge.quantize,
-        }
-        data = {**self.settings, "dataset": self.about["dataset"], "seed": self.judge.seed}
-        return Kept(self.keep_transfers, {**made, **data})
+        judge, data = self.judge, ("dataset", "image_size", "channels")
+        about = {**hyperparameters(attack), "threat": self.about["threat"]}
+        about |= {"quantize": judge.quantize, "seed": judge.seed}
+        about |= {name: {**self.about, **self.settings}.get(name) for name in data}
+        return Kept(self.keep_transfers, about)
 
     def _attack(self, name: str, attack: Attack | Sweep) -> None:
         """Runs what the state does not have of an attack."""

@@ -19,34 +19,50 @@ def table(result: dict) -> str:
         f"{result['model']}: {result['examples']} images of {result['dataset']}, "
         f"{threat['norm']} {threat['eps']:.4g}"
     )
+    if "defense" in result:
+        title += f"\n{_defense(result['defense'])}"
     said = f"{title}\n{_aligned(rows, ['attack', 'accuracy', 'success', 'seconds'])}"
-    if "decisions" not in result:
-        return said
-    strongest, worst = result["smallest"], _percent(result["robust_accuracy"])
-    times = result["decisions"]["attacked"]
-    alone = _percent(result["attacks"][strongest]["accuracy"])
-    return (
-        f"{said}\n\nEach attacked image is decided {times} times, with noise that no attack has "
-        "seen;\n± is the standard error of that noise. Strongest single attack: "
-        f"{strongest},\n{alone}; the worst of all, image by image: {worst}."
-    )
+    return f"{said}\n\n{_of_a_random_judge(result)}" if "decisions" in result else said
+
+
+def _of_a_random_judge(result: dict) -> str:
+    """What the shares mean, and whether the defence holds."""
+    rows, strongest = result["attacks"], result["smallest"]
+    left, of = rows[strongest]["accuracy"], result["control"]["2"]
+    lines = [
+        f"Each attacked image is decided {result['decisions']['attacked']} times, with noise that "
+        "no attack has seen.",
+        "± is the noise's standard error. A row counts what is right both unattacked and attacked,",
+        "the last row what is right under every attack, each asked once: compare the control.",
+        f"Strongest single attack: {strongest}, {_percent(left)} of {_percent(of)}; of each image "
+        f"the worst attack: {_percent(result['pointwise_worst'])}.",
+    ]
+    if left < of / 2:
+        lines.append(
+            "The defence does not hold: one attack takes more than half of what it gets right."
+        )
+    return "\n".join(lines)
+
+
+def _defense(said: dict) -> str:
+    """The defence that a result is of."""
+    parts = [f"{name} {said[name]:.4g}" for name in ("delta", "beta", "sigma", "cap", "loops")]
+    given = {name: said[name] for name in ("attacked_cap", "attacked_beta") if said[name]}
+    parts += [f"{name} {value:.4g}" for name, value in given.items()]
+    return f"Active Defense at {said['layer']}: {', '.join(parts).replace('_', ' ')}"
 
 
 def _unattacked(result: dict) -> list[list[str]]:
-    """How often a random defence is wrong by itself when it is asked again and again."""
-    rows = []
-    if "control" in result:
-        times, share = result["control"]["decisions"], result["control"]["accuracy"]
-        rows.append([f"control: clean, as often ({times} times)", _percent(share), "", ""])
-    for times, share in result.get("submissions", {}).items():
-        rows.append([f"clean, submitted {times} times", _percent(share), "", ""])
+    """How often a random defence is right by itself when it is asked again and again."""
+    control, submissions = result.get("control", {}), result.get("submissions", {})
+    rows = [[f"control: clean, decided {m} times", _percent(v), "", ""] for m, v in control.items()]
+    rows += [[f"clean, submitted {m} times", _percent(v), "", ""] for m, v in submissions.items()]
     return rows
 
 
 def _rows(name: str, attack: dict) -> list[list[str]]:
     """The attack and, below it, what its stages left standing or how far it had to go."""
-    accuracy = _percent(attack["accuracy"], attack.get("standard_error"))
-    success = _percent(attack["success_rate"])
+    accuracy, success = _accuracy(attack), _percent(attack["success_rate"])
     rows = [[name, accuracy, success, f"{attack['seconds']:.1f}"]]
     for stage, left in attack.get("stages", {}).items():
         rows.append([f"  after {stage}", _percent(left["accuracy"]), "", f"{left['seconds']:.1f}"])
@@ -54,10 +70,16 @@ def _rows(name: str, attack: dict) -> list[list[str]]:
         norm, distance = attack["distance_norm"], attack["median_distance"]
         any_distance = _percent(attack["fooled_at_any_distance"])
         rows.append([f"  at any distance, median {norm} {distance:.4g}", "", any_distance, ""])
+    for times, share in attack.get("submissions", {}).items():
+        rows.append([f"  submitted {times} times", _percent(share), "", ""])
     if "defense" in attack:
         found = attack["defense"]
         rows.append([f"  {_steps(found)}", "", "", ""])
     return rows
+
+
+def _accuracy(attack: dict) -> str:
+    return _percent(attack.get("accuracy"), attack.get("standard_error"))
 
 
 def _steps(found: dict) -> str:
@@ -76,10 +98,10 @@ def side_by_side(results: dict[str, dict]) -> str:
     """
     names = list(dict.fromkeys(name for r in results.values() for name in r["attacks"]))
     rows = [
-        [name, *(_percent(r["attacks"].get(name, {}).get("accuracy")) for r in results.values())]
-        for name in names
+        [name, *(_accuracy(r["attacks"].get(name, {})) for r in results.values())] for name in names
     ]
-    rows.append(["all of them", *(_percent(r["robust_accuracy"]) for r in results.values())])
+    together = [_percent(r["robust_accuracy"], r.get("standard_error")) for r in results.values()]
+    rows.append(["all of them", *together])
     return _aligned(rows, ["attack", *results])
 
 

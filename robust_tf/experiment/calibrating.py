@@ -21,7 +21,12 @@ def calibrate(plan: plans.Calibrate) -> None:
     batches = (x for x, *_ in evaluation_dataset(trained_on, BATCH))
     seeds = draws.image_seeds(plan.seed, 0, index)
     line, sigma = progress.Line(), plan.defense_sigma
-    found = defenses.calibrate(features, batches, images, seeds, sigma, line.show)
+
+    def say(so_far: str) -> None:
+        if line.due():
+            line.show(so_far)
+
+    found = defenses.calibrate(features, batches, images, seeds, sigma, say)
     flagfile.write_calibration(
         plan.output,
         defense_layer=plan.defense_layer,

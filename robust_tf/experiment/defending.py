@@ -14,14 +14,14 @@ import tensorflow as tf
 from robust_tf import draws, networks, plans
 from robust_tf.defenses import SOFTNESS, ActiveDefense, Unrolled, defended_victim
 from robust_tf.errors import InputError
-from robust_tf.experiment.subject import BEFORE_SQUEEZE, Subject, stand_in
+from robust_tf.experiment.subject import Subject, stand_in
 from robust_tf.losses import feature_loss
 from robust_tf.victim import Victim
 
 STAND_INS = ("bare", "noise", "softened")
 
 
-class Defended(NamedTuple):
+class Guarded(NamedTuple):
     """A network behind a defence.
 
     Attributes:
@@ -49,7 +49,7 @@ def active_defense(plan: plans.Defense, network: keras.Model) -> ActiveDefense:
     )
 
 
-def defended(subject: Subject, plan: plans.Evaluate) -> Defended | None:
+def guarded(subject: Subject, plan: plans.Evaluate) -> Guarded | None:
     """The model behind the defence that is planned; None where none is."""
     if plan.defense.defense == "none":
         return None
@@ -60,49 +60,44 @@ def defended(subject: Subject, plan: plans.Evaluate) -> Defended | None:
         )
     defense, (loops,) = active_defense(plan.defense, subject.network), plan.defense.defense_loops
     decides = attacked = defended_victim(subject.victim, defense, loops)
-    if plan.defense_attacked_cap is not None:
-        defense = dataclasses.replace(defense, cap=plan.defense_attacked_cap)
+    given = {"cap": plan.defense_attacked_cap, "beta": plan.defense_attacked_beta}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given:
+        defense = dataclasses.replace(defense, **given)
         attacked = defended_victim(subject.victim, defense, loops)
-    return Defended(subject, defense, attacked, decides)
+    return Guarded(subject, defense, attacked, decides)
 
 
-def surrogate(name: str, defended: Defended) -> Victim:
+def stand_in_for(guarded: Guarded, name: str) -> Victim:
     """What an attack that knows of the defence takes in its place.
 
     Args:
+      guarded: what is attacked.
       name: one of STAND_INS.
-      defended: what is attacked.
     """
     make, seen = {
         "bare": (_bare, ("delta",)),
         "noise": (_noise, ("delta", "sigma")),
         "softened": (_softened, ("delta", "beta", "sigma", "cap")),
     }[name]
-    victim = make(defended.bare, defended.defense)
+    victim = make(guarded.bare, guarded.defense)
     # What a result says of the source; images are kept, and a stopped evaluation goes on, by it.
-    settings = (f"{setting} {getattr(defended.defense, setting):g}" for setting in seen)
-    of = f"{defended.bare.path} ({defended.bare.weights})"
-    victim.__name__ = f"{name} of {of}, {', '.join(settings)}"
+    defense, bare = guarded.defense, guarded.bare
+    settings = [f"{setting} {getattr(defense, setting)}" for setting in seen]
+    settings.append(defense.features.layers[-1].name)
+    victim.__name__ = f"{name} of {bare.path} ({bare.weights}), {', '.join(settings)}"
     return victim
 
 
 def _bare(subject: Subject, defense: ActiveDefense) -> Victim:
     """The network, with the feature loss that the defence would descend."""
-    inputs, outputs = subject.network.input, {"features": defense.features.output}
-    logits = {layer.name: layer.output for layer in subject.network.layers}.get(BEFORE_SQUEEZE)
-    outputs["logits"] = subject.network.output if logits is None else logits
-    tapped = keras.Model(inputs, outputs)
+    bare = stand_in(subject)
 
     def victim(x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        del seed  # A network is deterministic.
-        outputs = tapped(x, training=False)
-        L_F = feature_loss(outputs["features"])
+        # TensorFlow computes the layers that both have once, and these only if they are looked at.
+        L_F = feature_loss(defense.features(x, training=False))
         floored = tf.maximum(L_F, tf.cast(defense.delta, L_F.dtype))
-        return {
-            "logits": outputs["logits"],
-            "feature_loss": L_F,
-            "floored_feature_loss": floored,
-        }
+        return {**bare(x, seed), "feature_loss": L_F, "floored_feature_loss": floored}
 
     return victim
 

@@ -12,7 +12,7 @@ from robust_tf.attacks import aims, named
 from robust_tf.data.examples import Examples
 from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
-from robust_tf.evaluation.cautions import CLASSES_NEEDED, warnings
+from robust_tf.evaluation.cautions import needed, warnings
 from robust_tf.evaluation.cores import single_threaded_ops
 from robust_tf.evaluation.judge import Judge
 from robust_tf.evaluation.run import Evaluation
@@ -43,7 +43,7 @@ def evaluate(plan: plans.Evaluate) -> None:
     test_set = data.load(plan.data, "test")
     subject = load(plan.model, plan.signature, plan.input_name, plan.output_name)
     check_fit(subject, test_set)
-    behind = defending.defended(subject, plan)
+    behind = defending.guarded(subject, plan)
     findings = _findings(plan, subject, test_set)
     cautions = warnings(findings, list(plan.attacks))
     for sentence in cautions:
@@ -135,6 +135,7 @@ def _attacks(
             or plan.quantize
             or plan.save_adversarial
             or plan.defense_attacked_cap is not None
+            or plan.defense_attacked_beta is not None
         ),
     }
     return {name: named(name, threat, source, **options) for name in plan.attacks}
@@ -150,10 +151,10 @@ def _refuse_white_box(plan: plans.Evaluate) -> None:
 
 
 def _refuse_few_classes(plan: plans.Evaluate, findings: Findings) -> None:
-    few = [n for n in plan.attacks if CLASSES_NEEDED.get(n, 0) > findings.classes]
+    few = [n for n in plan.attacks if needed(n) > findings.classes]
     if few:
         raise InputError(
-            f"{few[0]} needs {CLASSES_NEEDED[few[0]]} classes, and --model={plan.model} has "
+            f"{few[0]} needs {needed(few[0])} classes, and --model={plan.model} has "
             f"{findings.classes}; expected such as apgd-ce+fab-t+square."
         )
 
@@ -172,12 +173,12 @@ def _refuse_shifts(plan: plans.Evaluate, subject: Subject) -> None:
 def _refuse_features(plan: plans.Evaluate) -> None:
     """What looks at the features that a defence smooths needs a stand-in that shows them."""
     for name in map(parse, plan.attacks):
-        parts = name.parts or (name,)
+        of_features = [part for part in name.parts or (name,) if part.kind in OF_FEATURES]
         shown = plan.defense.defense == "active" and name.source in ("bare", "noise")
-        if any(part.kind in OF_FEATURES for part in parts) and not shown:
+        if of_features and not shown:
             raise InputError(
                 f"{name.text} needs the feature loss of a stand-in; expected "
-                f"transfer:{parts[0].text}@bare, or @noise, with --defense=active."
+                f"transfer:{of_features[0].text}@bare, or @noise, with --defense=active."
             )
 
 
@@ -189,7 +190,8 @@ def _of_the_defense(plan: plans.Evaluate) -> dict:
         name.removeprefix("defense_"): v for name, v in dataclasses.asdict(plan.defense).items()
     }
     (loops,) = said["loops"]
-    return {"defense": {**said, "loops": loops, "attacked_cap": plan.defense_attacked_cap}}
+    of_attacks = {n: getattr(plan, f"defense_{n}") for n in ("attacked_cap", "attacked_beta")}
+    return {"defense": {**said, "loops": loops, **of_attacks}}
 
 
 def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
@@ -197,6 +199,12 @@ def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
     if plan.attacked_output == "auto":
         both = findings.bounded and findings.before_squeeze
         return ("logits", BEFORE_SQUEEZE) if both else ("logits",)
+    if plan.attacked_output == BEFORE_SQUEEZE and plan.defense.defense != "none":
+        raise InputError(
+            f"--attacked_output={plan.attacked_output} does not reach behind --defense=active, "
+            "which gives logits; expected transfers from @bare, @noise or @softened, which take "
+            "what a Tanh squeezes."
+        )
     if plan.attacked_output == BEFORE_SQUEEZE and not findings.before_squeeze:
         raise InputError(
             f"--attacked_output={plan.attacked_output} needs a network with a Tanh head, but "
@@ -206,7 +214,7 @@ def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:
 
 
 def _source(
-    plan: plans.Evaluate, subject: Subject, behind: defending.Defended | None, test_set: Examples
+    plan: plans.Evaluate, subject: Subject, behind: defending.Guarded | None, test_set: Examples
 ) -> Callable[[str], Victim]:
     """Gives what a transfer is made on: a path's network, or a stand-in for the attacked one."""
     answers = behind.decides if behind else subject.victim
@@ -218,9 +226,14 @@ def _source(
         if name in defending.STAND_INS:
             if not behind:
                 raise InputError(f"A transfer from {name} needs --defense=active.")
-            return defending.surrogate(name, behind)
+            return defending.stand_in_for(behind, name)
         if name in SURROGATES:
-            return surrogate(name, answers, subject.network, images, plan.seed)
+            victim = surrogate(name, answers, subject.network, images, plan.seed)
+            # What a result says of the source; images are kept, and a stopped evaluation goes on,
+            # by it: a substitute is trained on the answers of a model behind its defence.
+            of = {"weights": subject.weights, **_of_the_defense(plan)}
+            victim.__name__ = f"{name} of {plan.model} {of}"
+            return victim
         path = data.model_path(name, "--attacks")
         other = load(path, plan.signature, plan.input_name, plan.output_name)
         check_fit(other, test_set)

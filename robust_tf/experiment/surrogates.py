@@ -50,5 +50,4 @@ def surrogate(
             restored = x + tf.stop_gradient(tf.cast(restore(x, training=False), x.dtype) - x)
         return {"logits": second([restored, x], training=False)}
 
-    stand_in.__name__ = f"{name} of the model"
     return stand_in

@@ -18,7 +18,9 @@ LIMITS = (
 )
 # What makes a JSON file a result, and what a result may say of a defence.
 PARTS = {"weights", "dataset", "threat", "examples", "attacks", "robust_accuracy"}
-OF_A_DEFENCE = ("delta", "beta", "sigma", "cap", "loops")
+OF_A_DEFENCE = ("layer", "delta", "beta", "sigma", "cap", "loops", "clip")
+# Through which weaker loop its gradients were followed, where that was so.
+OF_ITS_ATTACKS = ("attacked_cap", "attacked_beta")
 
 
 def results(folder: pathlib.Path, weights: str) -> dict[str, dict]:
@@ -52,9 +54,17 @@ def _setting(result: dict) -> str:
     """What was attacked, and how far."""
     threat, defense = result["threat"], result.get("defense", {})
     where = f"Test images of {result['dataset']}, perturbed by at most {threat['norm']} "
-    said = [f"{name} {defense[name]:.4g}" for name in OF_A_DEFENCE if name in defense]
+    given = [name for name in OF_A_DEFENCE if defense.get(name)]
+    given += [name for name in OF_ITS_ATTACKS if defense.get(name) is not None]
+    said = [f"{name.replace('_', ' ')} {_short(defense[name])}".removesuffix(" ") for name in given]
     behind = f", decided behind Active Defense ({', '.join(said)})" if defense else ""
     return f"{where}{threat['eps']:.4g}{behind}:"
+
+
+def _short(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return ""
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _of_one_setting(setting: str, found: dict[str, dict]) -> str:

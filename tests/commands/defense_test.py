@@ -46,15 +46,20 @@ def test_evaluate_takes_what_was_calibrated_and_says_who_decided_how_often(run_d
     result = json.loads((tmp_path / "r.json").read_text())
     found = _calibrated(run_dir)
     expected = {"defense": "active", "layer": "group0", **found, "cap": 30, "clip": False}
-    assert result["defense"] == {**expected, "loops": 1, "attacked_cap": None}
+    assert result["defense"] == {
+        **expected,
+        "loops": 1,
+        "attacked_cap": None,
+        "attacked_beta": None,
+    }
     # Decided as clean and by three attacks.
     assert result["decisions"] == {"clean": 6, "attacked": 2}
-    assert result["control"]["decisions"] == 4
+    assert list(result["control"]) == ["2", "4"]
     rows = result["attacks"]
     assert rows["pgd-2"]["accuracy"] <= rows["clean"]["accuracy"]
     assert 0 < rows["clean"]["defense"]["most_steps"] <= 30
     for said in (
-        "control: clean, as often (4 times)",
+        "control: clean, decided 4 times",
         "decided 2 times",
         "Strongest single attack",
     ):
@@ -103,13 +108,22 @@ def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
     [
         (["--defense_cap=5"], "--defense_cap does nothing with --defense=none"),
         (["--decisions=3"], "--decisions is of a random defence"),
+        (["--defense=active", "--decisions=1"], "--decisions=1 says nothing of a random defence"),
+        (
+            ["--defense=active", "--defense_seeded"],
+            "--defense_seeded does nothing in an evaluation",
+        ),
+        (["--defense=active", "--defense_layer=group1"], "is of group0; expected that layer"),
+        (
+            ["--defense=active", "--defense_cap=5", "--defense_attacked_cap=6"],
+            "--defense_attacked_cap=6 is above --defense_cap=5",
+        ),
         (
             ["--defense=active", "--defense_sigma=0", "--submissions=1,2"],
             "--submissions is of a random defence",
         ),
         (["--attacks=transfer:pgd-2@noise"], "A transfer from noise needs --defense=active"),
         (["--defense=active", "--defense_loops=1,10"], "--defense_loops=1,10 is for export"),
-        (["--defense=active", "--defense_layer=group9"], "has no layer group9"),
     ],
 )
 def test_bad_input_gets_its_sentence(run_dir, flags, sentence):

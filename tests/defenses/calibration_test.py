@@ -1,12 +1,14 @@
 """Calibration: delta and beta by hand, and what cannot be calibrated."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from robust_tf import networks
-from robust_tf.defenses import ActiveDefense, calibrate
+from robust_tf.defenses import ActiveDefense, calibrate, calibration
 from robust_tf.errors import InputError
 from robust_tf.losses import feature_loss
 from tests.defenses.active_defense_test import PIXELS
@@ -38,6 +40,18 @@ def test_on_a_network_the_median_image_takes_its_steps():
     assert found.delta == pytest.approx(0.95 * float(np.mean(feature_loss(features(x)))))
     defense = ActiveDefense(features, delta=found.delta, beta=found.beta)
     assert 200 <= np.median(defense(x, seeds(16)).steps) <= 400
+
+
+def test_steps_that_leap_over_the_smooth_image_are_made_smaller():
+    """From a beta at which the loss goes up and down, without an end."""
+    # The first gradient is of 16 pixels at once, those behind it of fewer and fewer.
+    images = keras.Input((2, 2, 1))
+    steep = keras.Model(images, keras.layers.Rescaling(3.0)(images))
+    defense = ActiveDefense(steep, delta=0.01, sigma=0.0, beta=2.0, cap=50)
+    found = defense(tf.constant(_contrast(0.5)), seeds(1))
+    assert not found.converged[0] and calibration._overshoots(defense, found)
+    small = dataclasses.replace(defense, beta=1e-4)
+    assert not calibration._overshoots(small, small(tf.constant(_contrast(0.5)), seeds(1)))
 
 
 def test_images_that_are_smooth_enough_as_they_are_ask_for_noise():

@@ -94,7 +94,7 @@ def test_images_that_are_done_bend_no_more():
 
 
 def test_a_loop_that_clips_gets_its_sentence():
-    with pytest.raises(InputError, match="expected clip=False"):
+    with pytest.raises(InputError, match="expected --nodefense_clip"):
         Unrolled(ActiveDefense(PIXELS, delta=0.25, clip=True), PIXELS)
 
 

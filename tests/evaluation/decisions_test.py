@@ -55,14 +55,15 @@ def test_decisions_are_fresh_and_independent_of_those_on_another_attack():
 
 
 def test_what_the_columns_come_to():
-    found = {part: values.numpy() for part, values in _tossed("pgd", 4).items()}
-    right = over_decisions("right", found["right"])
-    np.testing.assert_allclose(right, found["right"].mean(axis=1))
-    np.testing.assert_allclose(over_decisions("steps", found["steps"]), found["steps"].mean(axis=1))
-    most = over_decisions("induced", found["induced"])
-    np.testing.assert_allclose(most, found["induced"].max(axis=1))
-    single = over_decisions("right", found["right"][:, :1])
-    assert single.dtype == bool
+    tossed = {part: values.numpy() for part, values in _tossed("pgd", 4).items()}
+    found = over_decisions(tossed)
+    assert set(found) == {"right", "hit", "steps", "induced", "longest"}
+    for part in tossed:
+        np.testing.assert_allclose(found[part], tossed[part].mean(axis=1))
+    np.testing.assert_array_equal(found["longest"], tossed["steps"].max(axis=1))
+    single = over_decisions({part: values[:, :1] for part, values in tossed.items()})
+    assert single["right"].dtype == bool
+    np.testing.assert_array_equal(single["longest"], single["steps"])
 
 
 def test_right_each_time_by_hand():

@@ -16,6 +16,7 @@ PLAN = {
     **dict(step_size=None, step_rule="quarter", start=None, restarts=1, kappa=50.0),
     **dict(shift_weight=10.0, quantize=False, save_adversarial=None, seed=0, queries=None),
     **dict(defense=types.SimpleNamespace(defense="none"), defense_attacked_cap=None),
+    "defense_attacked_beta": None,
 }
 ACTIVE = types.SimpleNamespace(defense="active")
 PLAIN = Findings(False, False, False, False, True, 0.0, 10)
@@ -37,6 +38,7 @@ def _built(findings: Findings = PLAIN, **changed) -> dict:
         (PLAIN, {"save_adversarial": "folder"}, False),
         (PLAIN, {"defense": ACTIVE}, True),
         (PLAIN, {"defense": ACTIVE, "defense_attacked_cap": 5}, False),
+        (PLAIN, {"defense": ACTIVE, "defense_attacked_beta": 5.0}, False),
     ],
 )
 def test_images_leave_only_where_the_attacked_network_alone_judges(findings, changed, judge):
@@ -70,7 +72,8 @@ def test_what_the_model_cannot_meet_is_refused_before_anything_runs(findings, ch
 
 def test_queries_are_those_of_the_black_box_attacks():
     found = _built(attacks=("square", "nattack", "pgd-5"), queries=700)
-    assert (found["square"].queries, found["nattack"].steps) == (700, 2)
+    assert (found["square"].queries, found["nattack"].steps) == (700, 200)
+    assert found["nattack"].population == 2
     papers = _built(attacks=("square", "nattack"))
     assert (papers["square"].queries, papers["nattack"].steps) == (5000, 200)
 

@@ -41,6 +41,13 @@ def test_the_network_stays_as_it_is():
     assert networks.fingerprint(network) == before
 
 
+def test_an_activation_within_another_layer_gets_its_sentence():
+    images = keras.Input((8, 8, 3))
+    network = keras.Model(images, keras.layers.Conv2D(2, 3, activation="relu", name="c")(images))
+    with pytest.raises(InputError, match="The layer c has its activation within"):
+        networks.softened(network, 0.1)
+
+
 def test_no_softness_gets_its_sentence():
     network = networks.build("cnn-small", (8, 8, 3), 3)
     with pytest.raises(InputError, match="softness above 0, got 0"):

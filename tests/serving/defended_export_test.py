@@ -1,5 +1,7 @@
 """The defended signatures of an export, through the loader that TensorFlow Serving uses."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -43,13 +45,14 @@ def version(network, defense, tmp_path_factory):
 
 
 def test_the_seeded_signature_gives_what_python_gives(network, defense, version):
-    requests = [
-        ("defended_seeded", {"images": IMAGES[:n], "seeds": SEEDS[:n]}) for n in (1, len(IMAGES))
-    ]
+    images = np.random.default_rng(3).uniform(size=(64, *SHAPE)).astype(np.float32)
+    images[: len(IMAGES)], given = IMAGES, seeds(64).numpy()
+    sizes = (1, 7, 64)
+    requests = [("defended_seeded", {"images": images[:n], "seeds": given[:n]}) for n in sizes]
     victim = defended_victim(network_victim(network), defense, outer_loops=2)
-    expected = {name: value.numpy() for name, value in victim(IMAGES, SEEDS).items()}
-    assert 0 < expected["converged"].sum() < len(IMAGES)
-    for answer, n in zip(serve(version, requests), (1, len(IMAGES)), strict=True):
+    expected = {name: value.numpy() for name, value in victim(images, given).items()}
+    assert 0 < expected["converged"].sum() < 64
+    for answer, n in zip(serve(version, requests), sizes, strict=True):
         assert sorted(answer) == OUTPUTS
         for name in ("steps", "converged"):
             np.testing.assert_array_equal(answer[name], expected[name][:n])
@@ -84,6 +87,25 @@ def test_pixels_and_files_are_defended_too_and_the_bare_answers_stay(network, ve
     decoded = np.stack([decode_and_resize(content, SHAPE) for content in FILES])
     for name, seen in (("serving_default", IMAGES), ("encoded", decoded)):
         np.testing.assert_allclose(answers[name]["logits"], network(seen), atol=1e-4)
+
+
+def test_without_noise_every_form_gives_what_python_gives(network, defense, tmp_path):
+    """The loop alone draws nothing, so that the public signatures can be held to numbers."""
+    features = networks.up_to(network, "group0")
+    decoded = np.stack([decode_and_resize(content, SHAPE) for content in FILES])
+    both = np.concatenate([IMAGES, decoded])
+    delta = 0.99 * float(np.min(feature_loss(features(both, training=False))))
+    silent = dataclasses.replace(defense, sigma=0.0, delta=delta)
+    version = export(network, tmp_path, defended={"defended": Defended(silent)})
+    victim = defended_victim(network_victim(network), silent)
+    forms = {"defended": (IMAGES, IMAGES), "pixels_defended": (PIXELS, IMAGES)}
+    forms["encoded_defended"] = (FILES, decoded)
+    answers = serve(version, [(name, sent) for name, (sent, _) in forms.items()])
+    for answer, (_, seen) in zip(answers, forms.values(), strict=True):
+        expected = victim(tf.constant(seen), SEEDS)
+        assert expected["steps"].numpy().max() > 0
+        np.testing.assert_array_equal(answer["steps"], expected["steps"])
+        np.testing.assert_allclose(answer["logits"], expected["logits"], atol=1e-4)
 
 
 def test_seeds_are_taken_only_where_that_was_asked_for(network, defense, version, tmp_path):

@@ -90,9 +90,11 @@ def test_it_warns_unless_autoattack_was_run_at_that_radius(tmp_path, name):
 
 def test_decisions_behind_a_defence_are_told_apart_from_the_bare_ones(tmp_path):
     defense = {"defense": "active", "layer": "group0", "delta": 0.0124, "beta": 80.0, "cap": 1000}
+    defense |= {"clip": False, "attacked_cap": 0, "attacked_beta": None}
     keep(tmp_path, "bare.json", {"clean": 0.9, "autoattack": 0.1})
     keep(tmp_path, "active.json", {"clean": 0.8, "square": 0.6}, defense=defense)
-    behind = "Linf 0.03137, decided behind Active Defense (delta 0.0124, beta 80, cap 1000):"
+    behind = "Linf 0.03137, decided behind Active Defense "
+    behind += "(layer group0, delta 0.0124, beta 80, cap 1000, attacked cap 0):"
     defended, _, bare = accuracy(tmp_path).partition("Linf 0.03137:")
     assert behind in defended
     assert "The smallest is that of square, 60.0%" in defended and "autoattack |" in bare
