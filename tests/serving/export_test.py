@@ -70,19 +70,15 @@ def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> No
 def test_served_without_our_code_it_gives_the_networks_numbers(tmp_path, name, options):
     network = disturb(networks.build(name, SHAPE, CLASSES, **options))
     version = export(network, tmp_path / "exports")
-    images = PIXELS.astype(np.float32) / 255
-    decoded = np.stack([decode_and_resize(content, SHAPE) for content in FILES])
-    requests = [
-        ("serving_default", images),
-        ("serving_default", images[:1]),
-        ("pixels", PIXELS),
-        ("pixels", PIXELS[:1]),
-        ("encoded", FILES),
-        ("encoded", FILES[3:4]),
-    ]
-    expected = [images, images[:1], images, images[:1], decoded, decoded[3:4]]
-    for answer, seen in zip(serve(version, requests), expected, strict=True):
-        assert_answers(answer, network, seen)
+    pixels = np.random.default_rng(2).integers(0, 256, (64, *SHAPE), dtype=np.uint8)
+    images, files = pixels.astype(np.float32) / 255, (13 * FILES)[:64]
+    decoded = np.stack([decode_and_resize(content, SHAPE) for content in files])
+    sent = {"serving_default": images, "pixels": pixels, "encoded": files}
+    seen = {"serving_default": images, "pixels": images, "encoded": decoded}
+    asked = [(signature, n) for signature in sent for n in (1, 7, 64)]
+    answers = serve(version, [(signature, sent[signature][:n]) for signature, n in asked])
+    for answer, (signature, n) in zip(answers, asked, strict=True):
+        assert_answers(answer, network, seen[signature][:n])
     assert xla_functions(version) == []
 
 
