@@ -12,14 +12,14 @@ from tests.commands.running import ROOT, run
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-import fuzz_contents  # noqa: E402
-from fuzz_files import image_file  # noqa: E402
-from fuzz_judging import failed, leak, refused, right  # noqa: E402
-from fuzz_kinds import KINDS  # noqa: E402
-from fuzz_requests import Answer, mutated  # noqa: E402
+from server_trials import contents  # noqa: E402
+from server_trials.files import image_file  # noqa: E402
+from server_trials.judging import failed, leak, refused, right  # noqa: E402
+from server_trials.kinds import KINDS  # noqa: E402
+from server_trials.messages import Answer, mutated  # noqa: E402
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
-MODEL = fuzz_contents.Model("digits", PIXELS, [image_file(image) for image in PIXELS])
+MODEL = contents.Model("digits", PIXELS, [image_file(image) for image in PIXELS])
 LOGITS = np.array([[1.0, -2.0]])
 
 

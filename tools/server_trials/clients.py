@@ -5,13 +5,13 @@ import random
 import threading
 
 import numpy as np
-from fuzz_contents import Model, good
-from fuzz_judging import WRONG, Judge, leak, right
-from fuzz_kinds import KINDS
-from fuzz_requests import Answer, Client, Request
-from served_process import memory
 
 from robust_tf import progress
+from server_trials.contents import Model, good
+from server_trials.judging import WRONG, Judge, leak, right
+from server_trials.kinds import KINDS
+from server_trials.messages import Answer, Client, Request
+from server_trials.process import memory
 
 GOOD_EVERY = 5  # requests
 

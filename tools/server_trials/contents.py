@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from fuzz_requests import Raw, Request, Rest, Rpc, as_rest, as_rpc
+
+from server_trials.messages import Raw, Request, Rest, Rpc, as_rest, as_rpc
 
 INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
 _MOST_ROWS = 64

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 
 import numpy as np
-from fuzz_kinds import CUT, EITHER, REFUSED
-from fuzz_requests import Answer
+
+from server_trials.kinds import CUT, EITHER, REFUSED
+from server_trials.messages import Answer
 
 Judge = Callable[[Answer], str]
 _ANSWERED = ("200", "OK")

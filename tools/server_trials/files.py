@@ -7,9 +7,10 @@ import struct
 import zlib
 
 import numpy as np
-from fuzz_contents import Model, sent
-from fuzz_requests import Request, mutated
 from PIL import Image
+
+from server_trials.contents import Model, sent
+from server_trials.messages import Request, mutated
 
 
 def image_file(pixels: np.ndarray, kind: str = "PNG") -> bytes:

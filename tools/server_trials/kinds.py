@@ -6,10 +6,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import fuzz_contents as contents
-import fuzz_files as files
-from fuzz_contents import INPUTS, Model
-from fuzz_requests import Raw, Request, Rest, Rpc, as_rest, as_rpc, mutated
+from server_trials import contents, files
+from server_trials.contents import INPUTS, Model
+from server_trials.messages import Raw, Request, Rest, Rpc, as_rest, as_rpc, mutated
 
 REFUSED, EITHER, CUT = "refused", "refused or answered", "whatever, being cut off"
 _MOST_BODY = 16 * 2**20

@@ -1,4 +1,4 @@
-"""Tests of tools/serving_load: what a load counts as answered, failed and refused."""
+"""Tests of tools/server_trials/load: what a load counts as answered, failed and refused."""
 
 import socket
 import sys
@@ -13,7 +13,7 @@ from tests.serving.server.running import IMAGES, network, running
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from serving_load import Load, grpc_client, rest_client  # noqa: E402
+from server_trials.load import Load, grpc_client, rest_client  # noqa: E402
 
 NAME = "serving_default"
 

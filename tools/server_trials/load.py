@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 import grpc
 import numpy as np
 import requests
-from fuzz_requests import SERVICE, as_rest, as_rpc
 from tensorflow_serving.apis import predict_pb2
+
+from server_trials.messages import SERVICE, as_rest, as_rpc
 
 _SECONDS = 300
 
