@@ -76,9 +76,9 @@ def test_an_interrupted_evaluation_goes_on(run_dir, tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     )
-    # The line of the clean images comes before the first attacked batch.
+    # The line of the clean images comes before the first attacked batch, which soon follows.
     assert "clean" in process.stdout.readline()
-    time.sleep(1)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     assert process.returncode == 130 and not stopped.exists()
