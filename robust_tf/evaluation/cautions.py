@@ -90,8 +90,8 @@ def _outputs(findings: Findings, use_gradients: list[str]) -> list[str]:
         return []
     measured = "No logit is larger than 1, however strong an image's contrast: the head is bounded"
     if findings.before_squeeze:
-        return [f"{measured}, and {names} attack it before its squeeze as well (before_squeeze)."]
-    return [f"{measured}, and {names} attack it only after its squeeze, which flatters it."]
+        return [f"{measured}; before its squeeze (before_squeeze) it meets {names} as well."]
+    return [f"{measured}; it meets {names} only after its squeeze, which flatters it."]
 
 
 def _gradients(findings: Findings, attacks: list[str], use_gradients: list[str]) -> list[str]:

@@ -47,13 +47,13 @@ def test_an_ordinary_victim_is_not_warned_of():
             {"bounded": True},
             ATTACKS,
             "No logit is larger than 1",
-            "pgd-20 attack it only after its squeeze, which flatters it.",
+            "pgd-20 only after its squeeze, which flatters it.",
         ),
         (
             {"bounded": True, "before_squeeze": True},
             ["fgsm", "autoattack"],
             "No logit is larger than 1",
-            "fgsm, autoattack attack it before its squeeze as well (before_squeeze).",
+            "before its squeeze (before_squeeze) it meets fgsm, autoattack as well.",
         ),
         (
             {"zero_gradients": 0.125},
