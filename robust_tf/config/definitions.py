@@ -223,7 +223,7 @@ kinds.count(
     "share counts (5)",
     low=1,
 )
-kinds.counts("submissions", "numbers of times that the clean image is submitted, as in 1,10,100")
+kinds.counts("submissions", "numbers of times that an image is submitted, as in 1,10,100")
 kinds.name(
     "keep_transfers",
     None,
@@ -283,7 +283,10 @@ kinds.switch("quantize", False, "adversarial images are put on the 8-bit grid an
 kinds.name("save_adversarial", None, "folder for the adversarial images; sets --quantize")
 kinds.switch("verdict", True, "ends an evaluation with a verdict on gradient masking")
 kinds.name(
-    "output", None, "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json)"
+    "output",
+    None,
+    "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json); of calibrate, the file "
+    "of flags that it writes",
 )
 
 # Serving

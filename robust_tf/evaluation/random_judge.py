@@ -24,7 +24,8 @@ class Decisions:
     Attributes:
       attacked: on each attacked image.
       clean: on each image as it is.
-      submissions: numbers of times that the clean image is submitted.
+      submissions: numbers of times that an image is submitted: of an attacked one, as far as it
+        was decided that often.
     """
 
     attacked: int = 1

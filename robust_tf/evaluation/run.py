@@ -40,7 +40,7 @@ class Evaluation:
       saved: writes the adversarial images.
       findings: of the victim; with them the result ends with a verdict on gradient masking.
       settings: what else an evaluation that goes on must have in common with the stopped one.
-      submissions: numbers of times that a random judge is also asked about the clean image.
+      submissions: numbers of times that a random judge is also asked about the same image.
       keep_transfers: a folder for the images that are made on other networks.
     """
 

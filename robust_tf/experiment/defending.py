@@ -94,7 +94,7 @@ def _bare(subject: Subject, defense: ActiveDefense) -> Victim:
     bare = stand_in(subject)
 
     def victim(x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        # TensorFlow computes the layers that both have once, and these only if they are looked at.
+        # A graph computes this only where a loss looks at it.
         L_F = feature_loss(defense.features(x, training=False))
         floored = tf.maximum(L_F, tf.cast(defense.delta, L_F.dtype))
         return {**bare(x, seed), "feature_loss": L_F, "floored_feature_loss": floored}
