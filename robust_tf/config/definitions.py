@@ -285,8 +285,8 @@ kinds.switch("verdict", True, "ends an evaluation with a verdict on gradient mas
 kinds.name(
     "output",
     None,
-    "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json); of calibrate, the file "
-    "of flags that it writes",
+    "JSON file of the result (RUN_DIR/results/DATASET-NORM-EPS-ATTACKS.json); of calibrate, the "
+    "file of flags that it writes",
 )
 
 # Serving
