@@ -30,20 +30,18 @@ done
 # one to compare, after 100.
 paper=transfer:apgd-ce@bare,transfer:apgd-t@bare,transfer:fab-t@bare,transfer:square@bare
 protocol() { # RESULT, MODEL, flags of the defence
-  for eps in 8 16; do
-    evaluate "$1-$eps" "$2" --attacks=$paper --examples=500 --eps=$eps/255 --defense=active "${@:3}"
-  done
+  evaluate "$1-$eps" "$2" --attacks=$paper --examples=500 --eps=$eps/255 --defense=active "${@:3}"
 }
-protocol bare "$smooth" --defense_sigma=0 --defense_cap=0
-protocol noise "$smooth" --defense_cap=0
-protocol noise-10-loops "$smooth" --defense_cap=0 --defense_loops=10
-protocol loop "$smooth" --defense_sigma=0 --defense_cap=400
-protocol both "$smooth" --defense_cap=400
-protocol standard "$standard" --defense_cap=400
-protocol both-cap-100 "$smooth" --defense_cap=100
-protocol both-10-loops "$smooth" --defense_cap=100 --defense_loops=10
 for eps in 8 16; do
+  protocol bare "$smooth" --defense_sigma=0 --defense_cap=0
+  protocol noise "$smooth" --defense_cap=0
+  protocol noise-10-loops "$smooth" --defense_cap=0 --defense_loops=10
+  protocol both-cap-100 "$smooth" --defense_cap=100
+  protocol loop "$smooth" --defense_sigma=0 --defense_cap=400
+  protocol both "$smooth" --defense_cap=400
+  protocol both-10-loops "$smooth" --defense_cap=100 --defense_loops=10
   evaluate "pgd_at-$eps" "$runs/pgd_at" --attacks=autoattack --examples=500 --eps=$eps/255
+  protocol standard "$standard" --defense_cap=400
 done
 
 # (b) The paper's adaptive attack, equation 4, on 200 images; lambda = 0 is the first.
