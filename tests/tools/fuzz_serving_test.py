@@ -19,7 +19,8 @@ from server_trials.kinds import KINDS  # noqa: E402
 from server_trials.messages import Answer, mutated  # noqa: E402
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
-MODEL = contents.Model("digits", PIXELS, [image_file(image) for image in PIXELS])
+FILES = [image_file(image) for image in PIXELS]
+MODEL = contents.Model("digits", PIXELS, FILES, (contents.BARE, "defended"))
 LOGITS = np.array([[1.0, -2.0]])
 
 
@@ -40,6 +41,8 @@ def test_bytes_are_changed():
     [
         (right(LOGITS), Answer("200", "", LOGITS + 1e-6), ""),
         (right(LOGITS), Answer("OK", "", LOGITS + 1e-3), "is wrong"),
+        (right(LOGITS * float("nan")), Answer("OK", "", LOGITS), ""),
+        (right(LOGITS * float("nan")), Answer("OK", "", LOGITS[:, :1]), "is wrong"),
         (right(LOGITS), Answer("200", "", np.concatenate([LOGITS, LOGITS])), "is wrong"),
         (right(LOGITS), Answer("200"), "is wrong"),
         (right(LOGITS), Answer("400"), "was lost"),

@@ -21,7 +21,7 @@ class Fuzzing:
 
     Args:
       model: what good requests are made of.
-      logits: of its images.
+      logits: of its images by how it decides, none a number where noise decides.
       wrong: how many wrong requests; good ones come on top.
       seed: of all of them.
       pid: the server's, where its memory can be seen.
@@ -32,7 +32,12 @@ class Fuzzing:
     """
 
     def __init__(
-        self, model: Model, logits: np.ndarray, wrong: int, seed: int, pid: int | None = None
+        self,
+        model: Model,
+        logits: dict[str, np.ndarray],
+        wrong: int,
+        seed: int,
+        pid: int | None = None,
     ):
         self.counts = collections.defaultdict(collections.Counter)
         self.faults: list[str] = []
@@ -65,8 +70,9 @@ class Fuzzing:
             # Of its own, so that a request does not depend on who sent those before.
             rng = random.Random(f"{self._seed} {number}")
             if number % GOOD_EVERY == 0:
-                request, places = good(rng, self._model)
-                self._send(client, number, "good", request, right(self._logits[places]))
+                request, decision, places = good(rng, self._model)
+                judge = right(self._logits[decision][places])
+                self._send(client, number, "good", request, judge)
             else:
                 (kind,) = rng.choices(KINDS, [kind.weight for kind in KINDS])
                 request = kind.make(rng, self._model)

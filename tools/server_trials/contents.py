@@ -13,7 +13,8 @@ import numpy as np
 
 from server_trials.messages import Raw, Request, Rest, Rpc, as_rest, as_rpc
 
-INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
+BARE = "serving_default"
+IMAGES, PIXELS, FILES = "images", "pixels", "image_bytes"  # what signatures call their inputs
 _MOST_ROWS = 64
 
 
@@ -25,54 +26,68 @@ class Model:
       name: its name.
       pixels: uint8 images that good requests are made of.
       files: the same as PNG files.
+      decisions: how it decides: the network alone, or behind a defence.
     """
 
     name: str
     pixels: np.ndarray
     files: list[bytes]
+    decisions: tuple[str, ...] = (BARE,)
 
-    def values(self, signature: str, places: list[int]) -> np.ndarray | list[bytes]:
-        """These images as a signature takes them."""
-        if signature == "encoded":
+    def signature(self, decision: str, takes: str) -> str:
+        """The signature that decides in this way and takes this input."""
+        if takes == IMAGES:
+            return decision
+        form = {PIXELS: "pixels", FILES: "encoded"}[takes]
+        return form if decision == BARE else f"{form}_{decision}"
+
+    def values(self, takes: str, places: list[int]) -> np.ndarray | list[bytes]:
+        """These images as an input takes them."""
+        if takes == FILES:
             return [self.files[place] for place in places]
         pixels = self.pixels[places]
-        return pixels if signature == "pixels" else pixels.astype(np.float32) / 255
+        return pixels if takes == PIXELS else pixels.astype(np.float32) / 255
 
 
-def good(rng: random.Random, model: Model) -> tuple[Request, list[int]]:
-    """A request that must be answered, and the images in it."""
+def good(rng: random.Random, model: Model) -> tuple[Request, str, list[int]]:
+    """A request that must be answered, how it is decided, and the images in it."""
     places = [rng.randrange(len(model.pixels)) for _ in range(rng.choice((1, 1, 2, 3, 8)))]
-    signature = rng.choice(list(INPUTS))
-    values, name = model.values(signature, places), INPUTS[signature]
+    decision, takes = rng.choice(model.decisions), rng.choice((IMAGES, PIXELS, FILES))
+    signature, values = model.signature(decision, takes), model.values(takes, places)
     way = rng.randrange(5)
     if way < 2:
-        return as_rpc(model.name, signature, name, values), places
-    request = as_rest(signature, name, values, rows=rng.random() < 0.5)
+        return as_rpc(model.name, signature, takes, values), decision, places
+    request = as_rest(signature, takes, values, rows=rng.random() < 0.5)
     if way < 4:
-        return request, places
+        return request, decision, places
     half = len(request.body) // 2
     parts = (head(model, len(request.body)), request.body[:half], request.body[half:])
-    return Raw(parts, cut=False), places
+    return Raw(parts, cut=False), decision, places
 
 
 def sent(
     rng: random.Random,
     model: Model,
     values: Any,
-    signature: str = "serving_default",
-    name: str = "",
+    takes: str = IMAGES,
+    signature: str = "",
     dtype: Any = None,
 ) -> Request:
-    """A predict request over one protocol or the other."""
-    name = name or INPUTS.get(signature, "images")
+    """A predict request over one protocol or the other, to any signature with such an input."""
+    signature = signature or to(rng, model, takes)
     if rng.random() < 0.5:
-        return as_rest(signature, name, values, rows=rng.random() < 0.5)
-    return as_rpc(model.name, signature, name, values, dtype)
+        return as_rest(signature, takes, values, rows=rng.random() < 0.5)
+    return as_rpc(model.name, signature, takes, values, dtype)
+
+
+def to(rng: random.Random, model: Model, takes: str = IMAGES) -> str:
+    """Any signature with such an input."""
+    return model.signature(rng.choice(model.decisions), takes)
 
 
 def image(rng: random.Random, model: Model) -> np.ndarray:
     """A good image, in a batch of one."""
-    return model.values("serving_default", [rng.randrange(len(model.pixels))])
+    return model.values(IMAGES, [rng.randrange(len(model.pixels))])
 
 
 def shape(rng: random.Random, model: Model) -> Request:
@@ -89,9 +104,9 @@ def dtype(rng: random.Random, model: Model) -> Request:
     if rng.random() < 0.5:
         values = good.astype(object)
         values[0, 0, 0, 0] = rng.choice((None, "0.5", True, {}, {"b64": "AA=="}))
-        return as_rest("serving_default", "images", values)
+        return as_rest(to(rng, model), IMAGES, values)
     dtype = rng.choice((np.float64, np.int32, np.float16, np.bool_, np.complex64))
-    return as_rpc(model.name, "serving_default", "images", good.astype(dtype))
+    return as_rpc(model.name, to(rng, model), IMAGES, good.astype(dtype))
 
 
 def number(*numbers: float) -> Callable[[random.Random, Model], Request]:
@@ -107,28 +122,28 @@ def number(*numbers: float) -> Callable[[random.Random, Model], Request]:
 
 def level(rng: random.Random, model: Model) -> Request:
     """A pixel that no byte can be."""
-    pixels = model.values("pixels", [0]).astype(object)
+    pixels = model.values(PIXELS, [0]).astype(object)
     pixels[0, 1, 2, 0] = rng.choice((256, -1, 10**30, 0.5))
-    return as_rest("pixels", "pixels", pixels)
+    return as_rest(to(rng, model, PIXELS), PIXELS, pixels)
 
 
 def empty(rng: random.Random, model: Model) -> Request:
     """No rows."""
-    signature = rng.choice(("serving_default", "pixels"))
-    return sent(rng, model, model.values(signature, []), signature)
+    takes = rng.choice((IMAGES, PIXELS))
+    return sent(rng, model, model.values(takes, []), takes)
 
 
 def too_many(rng: random.Random, model: Model) -> Request:
     """More rows than a request may have."""
     places = [0] * rng.randrange(_MOST_ROWS + 1, 200)
-    signature = rng.choice(("pixels", "encoded"))
-    return sent(rng, model, model.values(signature, places), signature)
+    takes = rng.choice((PIXELS, FILES))
+    return sent(rng, model, model.values(takes, places), takes)
 
 
 def signature(rng: random.Random, model: Model) -> Request:
     """A signature that is not there, or takes something else."""
     name = rng.choice(("serving", "classify", "", "%00", "\N{SNOWMAN}", "x" * 5000, "pixels"))
-    return sent(rng, model, image(rng, model), name or " ", "images")
+    return sent(rng, model, image(rng, model), signature=name or " ")
 
 
 def input(rng: random.Random, model: Model) -> Request:
@@ -137,7 +152,7 @@ def input(rng: random.Random, model: Model) -> Request:
     if rng.random() < 0.5:
         body = {"inputs": {name: image(rng, model).tolist()}}
         return Rest(json.dumps(body).encode())
-    return as_rpc(model.name, "serving_default", name, image(rng, model))
+    return as_rpc(model.name, to(rng, model), name, image(rng, model))
 
 
 def elsewhere(rng: random.Random, model: Model) -> Request:
@@ -145,7 +160,7 @@ def elsewhere(rng: random.Random, model: Model) -> Request:
     if rng.random() < 0.5:
         number = rng.choice((77, -1, 2**62))
         name = rng.choice((model.name, "", "nobody", "x" * 5000, "\N{SNOWMAN}"))
-        return as_rpc(name, "", "images", image(rng, model), version=number)
+        return as_rpc(name, "", IMAGES, image(rng, model), version=number)
     ends = (
         "/versions/77",
         "/versions/-1",
@@ -155,12 +170,12 @@ def elsewhere(rng: random.Random, model: Model) -> Request:
         "x" * 500,
     )
     path = rng.choice((*ends, "/labels/stable")) + ":predict"
-    return as_rest("", "images", image(rng, model), path)
+    return as_rest("", IMAGES, image(rng, model), path)
 
 
 def promise(rng: random.Random, model: Model) -> Request:
     """A shape that announces more, or less, than comes with it."""
-    message = as_rpc(model.name, "serving_default", "images", image(rng, model)).message
+    message = as_rpc(model.name, to(rng, model), IMAGES, image(rng, model)).message
     # The size of the last side: tag 0x08 and its value, inside the tag 0x12 of a side.
     channels = model.pixels.shape[-1]
     side = bytes((0x12, 2, 0x08, channels))

@@ -1,4 +1,4 @@
-"""Image files, good and wrong, as requests of the signature encoded."""
+"""Image files, good and wrong, as requests of the signatures that take them."""
 
 import functools
 import io
@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from server_trials.contents import Model, sent
+from server_trials.contents import FILES, Model, sent
 from server_trials.messages import Request, mutated
 
 
@@ -25,34 +25,34 @@ def cut_file(rng: random.Random, model: Model) -> Request:
     content = _noise(rng.choice(("PNG", "JPEG")), rng.randrange(20, 90))
     content = content[: rng.randrange(len(content) * 3 // 4)]
     files = [*model.files[: rng.randrange(3)], content]
-    return sent(rng, model, files, "encoded", dtype=object)
+    return sent(rng, model, files, FILES, dtype=object)
 
 
 def no_file(rng: random.Random, model: Model) -> Request:
     """No JPEG or PNG."""
     content = rng.choice((_noise("GIF"), _noise("BMP"), b"", rng.randbytes(rng.randrange(1, 999))))
-    return sent(rng, model, [content], "encoded", dtype=object)
+    return sent(rng, model, [content], FILES, dtype=object)
 
 
 def changed_file(rng: random.Random, model: Model) -> Request:
     """An image with other bytes in it."""
     content = mutated(_noise(rng.choice(("PNG", "JPEG"))), rng)
-    return sent(rng, model, [content], "encoded", dtype=object)
+    return sent(rng, model, [content], FILES, dtype=object)
 
 
 def bomb(rng: random.Random, model: Model) -> Request:
     """An image of 100 megapixels, in some kilobytes."""
-    return sent(rng, model, [rng.choice((_png(10_000), _jpeg(10_000)))], "encoded", dtype=object)
+    return sent(rng, model, [rng.choice((_png(10_000), _jpeg(10_000)))], FILES, dtype=object)
 
 
 def large_files(rng: random.Random, model: Model) -> Request:
     """Images that are too large together."""
-    return sent(rng, model, [_png(6000)] * rng.choice((2, 64)), "encoded", dtype=object)
+    return sent(rng, model, [_png(6000)] * rng.choice((2, 64)), FILES, dtype=object)
 
 
 def large_file(rng: random.Random, model: Model) -> Request:
     """An image that is just not too large."""
-    return sent(rng, model, [_png(6000)], "encoded", dtype=object)
+    return sent(rng, model, [_png(6000)], FILES, dtype=object)
 
 
 def _noise(kind: str, side: int = 40) -> bytes:

@@ -15,13 +15,15 @@ _LONGEST = 1000
 
 
 def right(expected: np.ndarray) -> Judge:
-    """For good requests, whose images have these logits."""
+    """For good requests, whose images have these logits; any number will do for none."""
 
     def judge(answer: Answer) -> str:
         if answer.code not in _ANSWERED:
             return "was lost"
-        same = answer.logits is not None and answer.logits.shape == expected.shape
-        return "" if same and np.allclose(answer.logits, expected, atol=1e-4) else "is wrong"
+        if answer.logits is None or answer.logits.shape != expected.shape:
+            return "is wrong"
+        wanted = np.where(np.isnan(expected), answer.logits, expected)
+        return "" if np.allclose(answer.logits, wanted, atol=1e-4) else "is wrong"
 
     return judge
 

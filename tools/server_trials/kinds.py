@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from server_trials import contents, files
-from server_trials.contents import INPUTS, Model
+from server_trials.contents import FILES, IMAGES, PIXELS, Model, to
 from server_trials.messages import Raw, Request, Rest, Rpc, as_rest, as_rpc, mutated
 
 REFUSED, EITHER, CUT = "refused", "refused or answered", "whatever, being cut off"
@@ -32,7 +32,7 @@ class Kind:
 
 
 def _changed_json(rng: random.Random, model: Model) -> Request:
-    return Rest(mutated(as_rest("", "images", contents.image(rng, model)).body, rng))
+    return Rest(mutated(as_rest("", IMAGES, contents.image(rng, model)).body, rng))
 
 
 def _tree(rng: random.Random, depth: int = 0) -> Any:
@@ -47,7 +47,8 @@ def _tree(rng: random.Random, depth: int = 0) -> Any:
 
 def _any_json(rng: random.Random, model: Model) -> Request:
     body = {rng.choice(("instances", "inputs", "examples")): _tree(rng)}
-    body["signature_name"] = rng.choice((*INPUTS, None, 3, [], {}))
+    takes = rng.choice((IMAGES, PIXELS, FILES))
+    body["signature_name"] = rng.choice((to(rng, model, takes), None, 3, [], {}))
     return Rest(json.dumps(body).encode())
 
 
@@ -64,12 +65,13 @@ def _too_large(rng: random.Random, model: Model) -> Request:
 
 
 def _b64(rng: random.Random, model: Model) -> Request:
-    body = {"signature_name": "encoded", "instances": [{"b64": rng.choice(("?", "A", 3, None))}]}
+    content = {"b64": rng.choice(("?", "A", 3, None))}
+    body = {"signature_name": to(rng, model, FILES), "instances": [content]}
     return Rest(json.dumps(body).encode())
 
 
 def _verb(rng: random.Random, model: Model) -> Request:
-    good_body = as_rest("", "images", contents.image(rng, model)).body
+    good_body = as_rest("", IMAGES, contents.image(rng, model)).body
     if rng.random() < 0.5:
         return Rest(
             good_body, verb=rng.choice(("GET", "PUT", "DELETE", "PATCH", "BREW", "OPTIONS"))
@@ -91,12 +93,12 @@ def _headers(rng: random.Random, model: Model) -> Request:
         {"X": "a" * 20_000},
         {"Expect": "the-unexpected"},
     )
-    body = as_rest("", "images", contents.image(rng, model)).body
+    body = as_rest("", IMAGES, contents.image(rng, model)).body
     return Rest(body, headers={k: v.encode("latin-1") for k, v in rng.choice(headers).items()})
 
 
 def _cut_off(rng: random.Random, model: Model) -> Request:
-    content = as_rest("", "images", contents.image(rng, model)).body
+    content = as_rest("", IMAGES, contents.image(rng, model)).body
     whole = contents.head(model, len(content)) + content
     ends = sorted(rng.randrange(1, len(whole)) for _ in range(2))
     return Raw((whole[: ends[0]], whole[ends[0] : ends[1]]))
@@ -108,9 +110,9 @@ def _random_bytes(rng: random.Random, model: Model) -> Request:
 
 
 def _changed_message(rng: random.Random, model: Model) -> Request:
-    signature = rng.choice(list(INPUTS))
-    values = model.values(signature, [0])
-    return Rpc(mutated(as_rpc(model.name, signature, INPUTS[signature], values).message, rng))
+    takes = rng.choice((IMAGES, PIXELS, FILES))
+    message = as_rpc(model.name, to(rng, model, takes), takes, model.values(takes, [0])).message
+    return Rpc(mutated(message, rng))
 
 
 def _random_message(rng: random.Random, model: Model) -> Request:
@@ -118,12 +120,12 @@ def _random_message(rng: random.Random, model: Model) -> Request:
 
 
 def _method(rng: random.Random, model: Model) -> Request:
-    message = as_rpc(model.name, "", "images", contents.image(rng, model)).message
+    message = as_rpc(model.name, "", IMAGES, contents.image(rng, model)).message
     return Rpc(message, rng.choice(("Classify", "Regress", "MultiInference", "Reload", "predict")))
 
 
 def _deadline(rng: random.Random, model: Model) -> Request:
-    message = as_rpc(model.name, "", "images", contents.image(rng, model)).message
+    message = as_rpc(model.name, "", IMAGES, contents.image(rng, model)).message
     return Rpc(message, seconds=rng.choice((0.0005, 0.001, 0.003)))
 
 
