@@ -26,30 +26,29 @@ for run in "$smooth" "$standard"; do
 done
 
 # (a) The paper's protocol: AutoAttack's four attacks, each by itself on the bare network and to its last step, decided by
-# the defence, on 500 images. A loop ends after 400 steps at the latest; where ten are averaged, and in a row of a single
-# one to compare, after 100.
+# the defence, on 500 images. A loop ends after 100 steps at the latest, since a decision of 400, which one row has to
+# compare, takes a quarter of a second.
 paper=transfer:apgd-ce@bare,transfer:apgd-t@bare,transfer:fab-t@bare,transfer:square@bare
-protocol() { # RESULT, MODEL, flags of the defence
-  evaluate "$1-$eps" "$2" --attacks=$paper --examples=500 --eps=$eps/255 --defense=active "${@:3}"
+protocol() { # RESULT, MODEL, EPS, flags of the defence
+  evaluate "$1-$3" "$2" --attacks=$paper --examples=500 --eps="$3/255" --defense=active "${@:4}"
 }
 for eps in 8 16; do
-  protocol bare "$smooth" --defense_sigma=0 --defense_cap=0
-  protocol noise "$smooth" --defense_cap=0
-  protocol noise-10-loops "$smooth" --defense_cap=0 --defense_loops=10
-  protocol both-cap-100 "$smooth" --defense_cap=100
-  protocol loop "$smooth" --defense_sigma=0 --defense_cap=400
-  protocol both "$smooth" --defense_cap=400
-  protocol both-10-loops "$smooth" --defense_cap=100 --defense_loops=10
+  protocol bare "$smooth" $eps --defense_sigma=0 --defense_cap=0
+  protocol noise "$smooth" $eps --defense_cap=0
+  protocol noise-10-loops "$smooth" $eps --defense_cap=0 --defense_loops=10
+  protocol both "$smooth" $eps --defense_cap=100
+  protocol loop "$smooth" $eps --defense_sigma=0 --defense_cap=100
   evaluate "pgd_at-$eps" "$runs/pgd_at" --attacks=autoattack --examples=500 --eps=$eps/255
-  protocol standard "$standard" --defense_cap=400
+  protocol standard "$standard" $eps --defense_cap=100
 done
+protocol both-cap-400 "$smooth" 8 --defense_cap=400
 
 # (b) The paper's adaptive attack, equation 4, on 200 images; lambda = 0 is the first.
 adaptive=transfer:apgd-ce@bare
 for weight in 0.1 0.562 3.16 17.8 100; do
   adaptive+=,transfer:apgd-lf:$weight@bare,transfer:apgd-lf:-$weight@bare
 done
-evaluate adaptive "$smooth" --attacks="$adaptive" --examples=200 --defense=active --defense_cap=400
+evaluate adaptive "$smooth" --attacks="$adaptive" --examples=200 --defense=active --defense_cap=100
 
 # (c) Through the defence, on 50 images. Gradients go through 20 steps of 15 times the size, which lead about as far as the
 # median image's 300, black-box attacks ask what decides, 500 times an image; and once the whole loop is gone through.
@@ -66,5 +65,11 @@ evaluate whole-loop "$smooth" --attacks=apgd-ce --examples=50 --defense=active -
   --submissions=1,10,100
 evaluate most-steps "$smooth" --attacks=transfer:apgd-steps@noise --examples=50 --defense=active
 
-python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-cap-100,both-10-loops,standard}-8.json
-python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-cap-100,both-10-loops,standard}-16.json
+# The dearest of (a), ten loops, comes last.
+for eps in 8 16; do
+  protocol both-10-loops "$smooth" $eps --defense_cap=100 --defense_loops=10
+done
+
+for eps in 8 16; do
+  python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-10-loops,standard}-$eps.json
+done
