@@ -39,8 +39,8 @@ def perturb() -> Perturb:
     """What the flags say of an attack on a folder."""
     mine = ("output_dir", "max_epsilon", "attack", "targets", "labels", "label_offset")
     _refuse_others("perturb", "input_dir", *mine)
-    model, input_dir = model_path(), _images()
     defense.refuse(flagfile.OF_A_DEFENCE, "in perturb, which attacks the model alone")
+    model, input_dir = model_path(), _images()
     fill({"max_epsilon": _ATTACKS_WITHIN, "attack": "pgd-20", "batch_size": 16})
     beside = input_dir / _TARGETS
     fill({"targets": str(beside) if beside.exists() else "none"})

@@ -70,7 +70,8 @@ class Planned:
                 "changed": tf.reduce_any(pixels != before, axis=(1, 2, 3)),
             }
 
-        return on_all_cores(graph)
+        # Traced here and now: TensorFlow warns of functions that are made again and again.
+        return on_all_cores(graph.get_concrete_function())
 
 
 def labels(plan: plans.Perturb, subject: Subject, paths: list[pathlib.Path]) -> np.ndarray | None:

@@ -67,8 +67,8 @@ def _attacked(folders: tuple[pathlib.Path, ...]) -> dict[str, list[pathlib.Path]
         missing = [name for name in everything if name not in images]
         if missing:
             raise InputError(
-                f"{path} has no image {missing[0]}, which another folder has ({len(missing)} are "
-                f"missing of {len(everything)}); expected the same images in all --attacked_dirs."
+                f"{path} has no image {missing[0]}, which another folder has ({len(missing)} of "
+                f"{len(everything)} are missing); expected the same images in all --attacked_dirs."
             )
     names = [path.name for path in folders]
     called = names if len(set(names)) == len(names) else [str(path) for path in folders]

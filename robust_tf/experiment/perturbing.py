@@ -73,13 +73,14 @@ def _make(
 ) -> None:
     """Makes the images that are not there yet, and shows how far it is."""
     done = set(state.of(MADE)["index"])
-    rest = sum(len(places) for places in sizes.values()) - len(done)
+    left = {size: [i for i in places if i not in done] for size, places in sizes.items()}
+    rest = sum(map(len, left.values()))
     seeds, line = asking.seeds(paths, plan.asking.seed), progress.Line()
     made, begun = 0, time.monotonic()
-    for size, places in sizes.items():
-        left, graph = [place for place in places if place not in done], attack.graph(size)
-        for first in range(0, len(left), plan.asking.batch_size):
-            batch, started = left[first : first + plan.asking.batch_size], time.monotonic()
+    for size, places in left.items():
+        graph = attack.graph(size) if places else None
+        for first in range(0, len(places), plan.asking.batch_size):
+            batch, started = places[first : first + plan.asking.batch_size], time.monotonic()
             label = np.zeros(len(batch), np.int32) if labels is None else labels[batch]
             x = _unit_range([paths[place] for place in batch])
             found = graph(x, label, tf.gather(seeds, batch))

@@ -1,15 +1,14 @@
 """The competition's commands and scripts, as a user types them."""
 
 import json
-import os
 import subprocess
-from unittest import mock
 
 import numpy as np
 import pytest
 
 from robust_tf import networks
 from tests.commands.running import ROOT, environment, here, refusal
+from tests.linear import linear_network
 from tests.pictures import BRIGHT, DARK, RED, eyes, read, write
 
 # Odd names, and what the network of tests.pictures says of their images.
@@ -19,6 +18,8 @@ IMAGES = {
     "red, or so.png": ((255, 0, 0), RED),
     "ü.jpg": ((255, 255, 255), BRIGHT),
 }
+# Where the loss of these classes grows, in red, green and blue: it is RED that is near.
+UP_TO_RED = {DARK: np.array([1, -1, 1]), BRIGHT: np.array([1, -1, -1])}
 NAMES = ["B.PNG", "a b.png", "red, or so.png", "ü.png"]
 
 
@@ -56,8 +57,7 @@ def test_the_scripts_attack_and_defend(model, folder, tmp_path):
     said = script("run_attack.sh", model, folder, adversarial, 8, "--attack=pgd-40")
     assert said.endswith(f"4 images written to {adversarial}, within 8 levels of 255\n")
     assert [path.name for path in sorted(adversarial.iterdir())] == NAMES
-    # What is dark becomes brighter and what is bright darker, by all that is allowed.
-    assert (read(adversarial / "B.PNG") == 28).all() and (read(adversarial / "a b.png") == 192).all()
+    assert (read(adversarial / "B.PNG") == np.add((20, 20, 20), UP_TO_RED[DARK] * 8)).all()
     said = script("run_defense.sh", model, adversarial, labels)
     assert said == f"4 labels written to {labels}\n"
     expected = ["B.PNG,1", "a b.png,2", '"red, or so.png",3', "ü.png,2"]
@@ -116,20 +116,30 @@ def test_the_bound_holds_to_the_level(epsilon, model, folder):
     assert all(delta.any() for delta in added.values())
     if epsilon <= 16:
         # 40 steps of a level reach every bound from everywhere.
-        assert (added["B.PNG"] == epsilon).all() and (added["a b.png"] == -epsilon).all()
+        assert (added["B.PNG"] == epsilon * UP_TO_RED[DARK]).all()
+        assert (added["a b.png"] == epsilon * UP_TO_RED[BRIGHT]).all()
         # A third of its size is looked at in its pixels 1 and 4; the others keep what they drew.
-        assert (added["large.png"][1::3, 1::3] == epsilon).all()
+        assert (added["large.png"][1::3, 1::3] == epsilon * UP_TO_RED[DARK]).all()
 
 
-def test_a_target_class_csv_makes_it_targeted(model, folder, capsys):
-    targets = {"B.PNG": RED, "a b.png": RED, "red, or so.png": BRIGHT, "ü.jpg": DARK}
+def test_a_target_class_csv_makes_it_targeted(model, tmp_path, capsys):
+    folder, targets = tmp_path / "in", {"a.png": RED, "b,b.png": DARK, "c.PNG": BRIGHT}
+    for name in targets:
+        # A level on either side of what parts the classes.
+        write(folder / name, 128, 127, 128)
     rows = [f'"{name}",{target + 1}' for name, target in targets.items()]
-    (folder / "target_class.csv").write_text("\n".join(rows), encoding="utf-8")
-    line = ("--max_epsilon=255", "--attack=pgd-40", "--label_offset=1")
-    assert here("perturb", f"--model={model}", f"--input_dir={folder}", *line,
-                f"--output_dir={folder.parent}/out", "--step_rule=quarter") == 0
-    labels = predict(model, folder.parent / "out")
-    assert labels
+    (folder / "target_class.csv").write_text("\n".join(rows))
+    line = (f"--model={model}", f"--input_dir={folder}", f"--output_dir={tmp_path}/adversarial")
+    assert here("perturb", *line, "--label_offset=1") == 0
+    assert "gives 100.0% of them the class that they were led to" in capsys.readouterr().out
+    assert predict(model, tmp_path / "adversarial") == ["a.png,2", '"b,b.png",0', "c.PNG,1"]
+    said = refusal(capsys, "perturb", *line, "--attack=square")
+    assert f"--attack=square cannot lead to the classes of {folder}/target_class.csv" in said
+    labels = tmp_path / "labels.csv"
+    labels.write_text("a,0\nb,0\n")
+    assert "--labels" in refusal(capsys, "perturb", *line, f"--labels={labels}")
+    said = refusal(capsys, "perturb", *line, f"--labels={labels}", "--targets=none")
+    assert f"{labels} has no class for b,b.png (2 of 3 images have none)" in said
 
 
 def test_a_stopped_attack_goes_on(model, folder):
@@ -147,3 +157,75 @@ def test_a_stopped_attack_goes_on(model, folder):
     # Of another attack all images are others.
     assert here("perturb", *line, "--max_epsilon=4") == 0
     assert first.stat().st_mtime_ns > before
+
+
+def test_what_an_attack_cannot_change_is_said(tmp_path, folder, capsys):
+    """Of a saturated model the gradients are 0: one step from the image leads nowhere."""
+    linear_network(np.zeros((12, 3)), [0.0, 1.0, 0.0], shape=(2, 2, 3)).save(tmp_path / "m.keras")
+    added = perturb(tmp_path / "m.keras", folder, "--attack=fgsm")
+    assert not any(delta.any() for name, delta in added.items())
+    assert "WARNING: 4 images are as they were" in capsys.readouterr().out
+
+
+def compete(model, tmp_path, *dirs, status: int = 0, **flags) -> dict:
+    """The result of the protocol."""
+    output = tmp_path / "result.json"
+    line = ("--protocol=caad", f"--model={model}", f"--output={output}")
+    line += (f"--attacked_dirs={','.join(map(str, dirs))}",)
+    line += tuple(f"--{name}={value}" for name, value in flags.items())
+    assert here("evaluate", *line) == status
+    return json.loads(output.read_text())
+
+
+def test_the_protocol_counts_all_or_nothing(model, tmp_path, capsys):
+    colors = {DARK: (20, 20, 20), BRIGHT: (250, 250, 250)}
+    attackers = {"one": (DARK, DARK, BRIGHT), "two": (DARK, BRIGHT, BRIGHT)}
+    for attacker, seen in attackers.items():
+        for name, color in zip("abc", seen, strict=True):
+            write(tmp_path / attacker / f"{name}.png", *colors[color])
+    labels = tmp_path / "labels.csv"
+    labels.write_text("a.png,1\nb.png,1\nc.png,1\nd.png,2\n")
+    dirs = [tmp_path / name for name in attackers]
+    given = {"labels": labels, "label_offset": 1}
+    result = compete(model, tmp_path, *dirs, **given)
+    assert [row["per_image"] for row in result["attacks"].values()] == [
+        [True, True, False],
+        [True, False, False],
+    ]
+    assert (result["robust_accuracy"], result["mean_accuracy"]) == (1 / 3, 0.5)
+    assert result["threat"] == {"norm": "Linf", "eps": 32 / 255}
+    said = capsys.readouterr().out
+    assert "1 classes of" in said and "right of 6 answers" in said
+    (tmp_path / "two" / "b.png").write_bytes(b"no image")
+    result = compete(model, tmp_path, *dirs, status=1, **given)
+    assert result["attacks"]["two"]["unread"] == ["b.png"]
+    assert "1 images of two could not be read and count as wrong: b.png" in capsys.readouterr().err
+    (tmp_path / "two" / "b.png").unlink()
+    line = ("--protocol=caad", f"--model={model}", f"--attacked_dirs={dirs[0]},{dirs[1]}")
+    said = refusal(capsys, "evaluate", *line, f"--labels={labels}")
+    assert f"{dirs[1]} has no image b, which another folder has (1 of 3 are missing)" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "sentence"),
+    [
+        ("predict", ["--input_dir=x"], "--output_file is missing"),
+        ("predict", ["--output_file=x"], "--input_dir is missing"),
+        ("predict", ["--attack=fgsm"], "--attack does nothing in predict."),
+        ("predict", ["--input_dir=tests", "--output_file=x"], "--input_dir=tests has no images"),
+        ("perturb", ["--input_dir=tests", "--output_dir=tests"], "expected another folder"),
+        ("perturb", ["--attack=pgd-10/20"], "is for evaluate; expected one attack"),
+        ("perturb", ["--defense=active"], "--defense does nothing in perturb"),
+        ("evaluate", ["--labels=x"], "--labels does nothing in evaluate without --protocol=caad"),
+        ("evaluate", ["--protocol=caad"], "--labels is missing"),
+        ("evaluate", ["--protocol=caad", "--labels=x"], "--attacked_dirs is missing"),
+        ("evaluate", ["--protocol=caad", "--attacks=fgsm"], "--attacks does nothing with"),
+        ("evaluate", ["--protocol=caad", "--labels=x", "--attacked_dirs=a,a"], "names a twice"),
+    ],
+)
+def test_bad_usage_gets_a_sentence(name, flags, sentence, model, capsys):
+    assert sentence in refusal(capsys, name, f"--model={model}", *flags)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -43,7 +43,11 @@ def test_names_may_hold_anything(tmp_path):
         ("a,1\nb\n", {}, "is 'b'; expected NAME,LABEL"),
         ("a,1\nb,-1\n", {}, "is 'b,-1'; expected NAME,LABEL"),
         ("a,1\nb,1\na.png,2\n", {}, "gives a.png two classes; expected one."),
-        ("image_id,label\na,1\n", {"wanted": TARGET}, "has no column target; expected one beside image_id."),
+        (
+            "image_id,label\na,1\n",
+            {"wanted": TARGET},
+            "has no column target; expected",
+        ),
         ("", {}, "has no class for a.png (2 of 2"),
     ],
 )
