@@ -18,6 +18,7 @@ class Data:
     examples: int | None
     per_class: int | None
     augment: str
+    crop: str
     data_processes: int | None
     holdout: float | None
 
@@ -181,6 +182,7 @@ class Export:
     model: pathlib.Path
     export_dir: pathlib.Path
     keep_exports: int | None
+    crop: str
     defense: Defense
     defense_seeded: bool
 
