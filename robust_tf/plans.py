@@ -18,6 +18,7 @@ class Data:
     examples: int | None
     per_class: int | None
     augment: str
+    crop: str
     data_processes: int | None
     holdout: float | None
 
@@ -183,6 +184,7 @@ class Asking:
     output_name: str | None
     image_size: int | None
     channels: int | None
+    crop: str
     batch_size: int
     seed: int
 
@@ -235,6 +237,7 @@ class Export:
     model: pathlib.Path
     export_dir: pathlib.Path
     keep_exports: int | None
+    crop: str
     defense: Defense
     defense_seeded: bool
 

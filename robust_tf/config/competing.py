@@ -7,7 +7,7 @@ from absl import flags
 
 from robust_tf.config import defense, flagfile
 from robust_tf.config.filling import fill
-from robust_tf.config.reading import model_path, read_plan, results_folder
+from robust_tf.config.reading import fill_crop, model_path, read_plan, results_folder
 from robust_tf.errors import InputError
 from robust_tf.plans import Compete, Perturb, Predict
 
@@ -30,6 +30,7 @@ def predict() -> Predict:
     _refuse_others("predict", "input_dir", "output_file", "label_offset")
     model = model_path("smoothing_layer")
     defense.fill_single(model)
+    fill_crop()
     fill({"batch_size": 32})
     output = pathlib.Path(_needed("output_file", "the file that is to be written"))
     return read_plan(Predict, model=model, input_dir=_images(), output_file=output)
@@ -41,6 +42,7 @@ def perturb() -> Perturb:
     _refuse_others("perturb", "input_dir", *mine)
     defense.refuse(flagfile.OF_A_DEFENCE, "in perturb, which attacks the model alone")
     model, input_dir = model_path(), _images()
+    fill_crop()
     fill({"max_epsilon": _ATTACKS_WITHIN, "attack": "pgd-20", "batch_size": 16})
     beside = input_dir / _TARGETS
     fill({"targets": str(beside) if beside.exists() else "none"})
@@ -72,6 +74,7 @@ def compete() -> Compete:
     defense.refuse(tuple(sorted(others)), "with --protocol=caad; it is of --protocol=attacks")
     model = model_path("smoothing_layer")
     defense.fill_single(model)
+    fill_crop()
     fill({"batch_size": 32, "max_epsilon": _CAAD_WITHIN})
     labels = pathlib.Path(_needed("labels", "the file of the images' classes"))
     dirs = tuple(pathlib.Path(name) for name in FLAGS.attacked_dirs or ())

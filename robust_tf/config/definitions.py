@@ -33,8 +33,15 @@ kinds.count("per_class", None, "train on the first N images of each class (all)"
 kinds.choice(
     "augment",
     "auto",
-    ("auto", "none", "flip", "crop", "crop_flip"),
+    ("auto", "none", "flip", "crop", "crop_flip", "imagenet"),
     "training augmentation; auto is by data set",
+)
+kinds.choice(
+    "crop",
+    None,
+    ("none", "center"),
+    "what an image is resized to fit with: none is the whole of it, squeezed, center the centre of "
+    "the image whose shortest edge is 256 where the network takes 224 (by data set)",
 )
 kinds.count("data_processes", None, "processes that decode and augment (by data set and cores)")
 kinds.number(

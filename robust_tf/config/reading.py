@@ -17,7 +17,8 @@ from robust_tf.plans import Calibrate, Evaluate, Export, Serve, Train
 FLAGS = flags.FLAGS
 
 # What evaluate and export take from the flags of the run that they are pointed at.
-_OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eval_eps", "seed")
+_OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "crop", "norm", "eval_eps")
+_OF_THE_RUN += ("seed",)
 
 
 # Flags by how they begin, the flag that puts them to use, and its values that do.
@@ -74,6 +75,7 @@ def evaluate() -> Evaluate:
     fill({"eps": FLAGS.eval_eps})
     _refuse_default_radius(FLAGS.eps)
     fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
+    fill_crop()
     output = pathlib.Path(FLAGS.output or results_folder(model) / _result_name())
     _refuse_attacks()
     folder = pathlib.Path(FLAGS.save_adversarial) if FLAGS.save_adversarial else None
@@ -91,6 +93,7 @@ def export() -> Export:
     of_evaluate = (*attacked, "decisions", "submissions", "keep_transfers")
     defense.refuse(of_evaluate, "in an export; it is a flag of evaluate")
     defense.fill(model)
+    fill_crop()
     beside = (model if model.is_dir() else model.parent) / "export"
     given = FLAGS.export_dir not in (None, "none")
     export_dir = pathlib.Path(FLAGS.export_dir) if given else beside
@@ -105,6 +108,7 @@ def calibrate() -> Calibrate:
     defense.refuse(others, "in a calibration; it is a flag of evaluate and export")
     defense.fill_layer()
     fill(BY_DATASET[FLAGS.dataset])
+    fill_crop()
     output = pathlib.Path(FLAGS.output) if FLAGS.output else defense.calibrated_file(model)
     return read_plan(Calibrate, model=model, output=output)
 
@@ -146,6 +150,15 @@ def _fill_for_training() -> None:
     clean = noise or FLAGS.method in ("standard", "smoothing")
     fill({"val_attack": "clean" if clean else "pgd-10"})
     fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
+
+
+def _crop_of_the_dataset() -> str:
+    return BY_DATASET[FLAGS.dataset].get("crop", OTHERWISE["crop"])
+
+
+def fill_crop() -> None:
+    """Where no run says how it reads its images, the data set does."""
+    fill({"crop": _crop_of_the_dataset()})
 
 
 def _refuse_contradictions() -> None:
@@ -218,6 +231,8 @@ def _result_name() -> str:
     parts = [FLAGS.dataset, FLAGS.norm, f"{FLAGS.eps:.4g}", *FLAGS.attacks]
     if FLAGS.targeted != "none":
         parts.append(FLAGS.targeted)
+    if FLAGS.crop != _crop_of_the_dataset():
+        parts.append(f"crop-{FLAGS.crop}")
     if FLAGS.attacked_output != "auto":
         parts.append(FLAGS.attacked_output)
     if FLAGS.step_size is not None:

@@ -125,7 +125,8 @@ class Answers:
         done = set(self.state.of(name)["index"])
         rest = [i for i in range(len(paths)) if i not in done]
         labels = np.zeros(len(paths), int)
-        whole = Examples(name, "test", (), FileImages(paths), labels, self._shape)
+        files, crop = FileImages(paths), self._plan.crop
+        whole = Examples(name, "test", (), files, labels, self._shape, crop=crop)
         own, line, begun = seeds(paths, self._plan.seed), progress.Line(), time.monotonic()
         made = 0
         for x, _, index in evaluation_dataset(whole.subset(rest), self._plan.batch_size):

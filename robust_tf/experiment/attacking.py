@@ -99,7 +99,8 @@ def planned(plan: plans.Perturb, subject: Subject, own_labels: bool, sample: np.
     """
 
     def victim(x: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        return subject.victim(decode.resize(x, subject.image_shape), seed)
+        x = decode.resize(x, subject.image_shape, plan.asking.crop)
+        return subject.victim(x, seed)
 
     findings = _findings(plan, victim, tf.constant(sample))
     threat, targeted = Threat("Linf", plan.max_epsilon / 255), plan.targets is not None
