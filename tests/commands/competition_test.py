@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import cv2
 import numpy as np
 import pytest
 
@@ -95,6 +96,30 @@ def test_predict_behind_a_defence_that_has_nothing_to_do(tmp_path, folder):
     active = ("--defense=active", "--defense_delta=100", "--defense_sigma=0")
     bare = predict(tmp_path / "m.keras", folder)
     assert predict(tmp_path / "m.keras", folder, *active) == bare
+
+
+def test_the_centre_is_looked_at_where_that_is_said(model, tmp_path):
+    wide = np.full((2, 6, 3), 20, np.uint8)
+    wide[:, 2:4] = 250
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "wide.png"), wide)
+    assert predict(model, tmp_path / "in") == [f"wide.png,{DARK}"]
+    assert predict(model, tmp_path / "in", "--crop=center") == [f"wide.png,{BRIGHT}"]
+    (tmp_path / "out" / "labels.csv").unlink()
+    added = perturb(model, tmp_path / "in", "--crop=center", "--attack=fgsm")["wide.png"]
+    # What is cropped away has no gradient. (250 + 16 is above 255.)
+    assert not added[:, [0, 1, 4, 5]].any()
+    assert (added[:, 2:4] == [5, -16, -16]).all()
+
+
+def test_a_saved_model_is_as_good(model, folder):
+    assert here("export", f"--model={model}", f"--export_dir={folder.parent}/e") == 0
+    exported = folder.parent / "e" / "1"
+    added = perturb(exported, folder, "--attack=fgsm", "--max_epsilon=4")
+    assert (added["B.PNG"] == 4 * UP_TO_RED[DARK]).all()
+    for path in (folder.parent / "out").iterdir():
+        path.unlink()
+    assert predict(exported, folder) == predict(model, folder)
 
 
 def perturb(model, folder, *flags: str, status: int = 0) -> dict[str, np.ndarray]:
