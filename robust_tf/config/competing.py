@@ -15,7 +15,7 @@ FLAGS = flags.FLAGS
 
 # In the folder of a targeted attack's images, by the competition's rules.
 _TARGETS = "target_class.csv"
-# "one of 4, 8, 12, 16" of NIPS 2017; "setting the attack epsilon to 32" of CAAD 2018 (paper 1).
+# NIPS 2017 allowed 4, 8, 12 or 16; CAAD 2018: "setting the attack epsilon to 32" (paper 1).
 _ATTACKS_WITHIN, _CAAD_WITHIN = 16, 32
 _OF_A_MODEL = ("model", "signature", "input_name", "output_name")
 
@@ -89,7 +89,7 @@ def compete() -> Compete:
 
 def _result_name(dirs: tuple[pathlib.Path, ...]) -> str:
     """Another name for other attackers, or behind another defence."""
-    attackers = "-".join(path.name for path in dirs)
+    attackers = "-".join(path.resolve().name for path in dirs)
     if len(attackers) > 100:
         attackers = f"{len(dirs)}attackers"
     parts = ["caad", attackers, *defense.in_a_name()]

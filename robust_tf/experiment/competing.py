@@ -70,7 +70,7 @@ def _attacked(folders: tuple[pathlib.Path, ...]) -> dict[str, list[pathlib.Path]
                 f"{path} has no image {missing[0]}, which another folder has ({len(missing)} of "
                 f"{len(everything)} are missing); expected the same images in all --attacked_dirs."
             )
-    names = [path.name for path in folders]
+    names = [path.resolve().name for path in folders]
     called = names if len(set(names)) == len(names) else [str(path) for path in folders]
     return {
         name: [images[bare] for bare in everything]

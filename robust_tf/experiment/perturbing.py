@@ -18,7 +18,7 @@ from robust_tf.experiment import asking, attacking
 from robust_tf.experiment.subject import Subject
 
 # How many images tell what a model is like.
-SAMPLE = 16
+SAMPLE = 8
 # The only stage of the state.
 MADE = "made"
 
