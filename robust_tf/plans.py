@@ -18,6 +18,7 @@ class Data:
     examples: int | None
     per_class: int | None
     augment: str
+    crop: str
     data_processes: int | None
     holdout: float | None
 
@@ -175,12 +176,68 @@ class Evaluate:
 
 
 @dataclasses.dataclass(frozen=True)
+class Asking:
+    """How a model is asked about image files."""
+
+    signature: str
+    input_name: str | None
+    output_name: str | None
+    image_size: int | None
+    channels: int | None
+    crop: str
+    batch_size: int
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """The labels of a folder of images."""
+
+    model: pathlib.Path
+    asking: Asking
+    defense: Defense
+    input_dir: pathlib.Path
+    output_file: pathlib.Path
+    label_offset: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Perturb:
+    """An attack on a folder of images."""
+
+    model: pathlib.Path
+    asking: Asking
+    input_dir: pathlib.Path
+    output_dir: pathlib.Path
+    max_epsilon: int
+    attack: str
+    targets: pathlib.Path | None
+    labels: pathlib.Path | None
+    label_offset: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Compete:
+    """A defence against folders of images that attackers have made."""
+
+    model: pathlib.Path
+    asking: Asking
+    defense: Defense
+    attacked_dirs: tuple[pathlib.Path, ...]
+    labels: pathlib.Path
+    label_offset: int
+    max_epsilon: int
+    output: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
 class Export:
     """An export."""
 
     model: pathlib.Path
     export_dir: pathlib.Path
     keep_exports: int | None
+    crop: str
     defense: Defense
     defense_seeded: bool
 

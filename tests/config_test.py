@@ -211,6 +211,8 @@ def test_help_lists_every_flag_with_its_sentence():
 
 def test_flags_of_the_other_command_are_refused(tmp_path):
     assert "--restarts does nothing in training" in _refusal(SHOW, "--restarts=2")
+    refusal = _refusal(SHOW, "--input_dir=x")
+    assert "--input_dir does nothing in training; it is a flag of predict, perturb" in refusal
     _plan(SAVE, f"--run_dir={tmp_path}")
     refusal = _refusal(EVALUATE, f"--model={tmp_path}", "--attack_restarts=5")
     assert "--attack_restarts is of the training attack" in refusal

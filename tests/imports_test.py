@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # A room may import the rooms of the layers below its own.
 LAYERS = (
-    {"train", "evaluate", "calibrate", "export", "predict", "serve", "report"},
+    {"train", "evaluate", "calibrate", "export", "predict", "perturb", "serve", "report"},
     {"experiment", "command_line"},
     {"building"},
     {"methods", "callbacks", "evaluation", "serving", "data"},

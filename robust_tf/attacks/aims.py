@@ -1,6 +1,7 @@
 """What an attack wants: each aim maps (victim, x, label, seeds) to the goal that its loss is given.
 
-An untargeted attack ascends the loss of the goal, a targeted one descends it.
+An untargeted attack ascends the loss of the goal, a targeted one descends it. GIVEN leads to the
+class that is handed over in the label's place.
 """
 
 import dataclasses
@@ -59,6 +60,7 @@ class Aim:
 
 
 UNTARGETED = Aim("untargeted", _label, targeted=False)
+GIVEN = Aim("given", _label, targeted=True)
 CLEAN_PREDICTION = Aim("clean_prediction", _clean_prediction, targeted=False)
 RANDOM = Aim("random", _random_class, targeted=True)
 MOST_CONFUSING = Aim("most_confusing", _extreme_class(1.0), targeted=True)

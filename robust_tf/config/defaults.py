@@ -9,6 +9,7 @@ _MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, holdout=0
 _MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", weight_decay=0.0)
 _SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
 _LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, holdout=0.05)
+_IMAGENET = {**_LARGE, "crop": "center"}
 BY_DATASET = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -19,6 +20,8 @@ BY_DATASET = {
     "stl10": {**_SMALL, "batch_size": 32, "lr": 0.05, "holdout": 0.1},
     "caltech101": _LARGE,
     "caltech256": _LARGE,
+    "imagenet": _IMAGENET,
+    "nips2017": _LARGE,
     "folder": _LARGE,
     "lmdb": _LARGE,
     "fake": {**_DIGITS, "eps": 8 / 255, "epochs": 2, "holdout": 0.1},
@@ -41,6 +44,7 @@ OTHERWISE = dict(
     attack_steps=10,
     attack_target="none",
     attack_warmup_epochs=0.0,
+    crop="none",
     export_dir="none",
     fpd="none",
     head="linear",

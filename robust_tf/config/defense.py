@@ -77,9 +77,7 @@ def refuse(names: tuple[str, ...], why: str) -> None:
 def fill_decisions() -> None:
     """Several decisions are of something random."""
     refuse(("defense_seeded",), "in an evaluation; it is a flag of export")
-    if len(FLAGS.defense_loops) > 1:
-        several = ",".join(map(str, FLAGS.defense_loops))
-        raise InputError(f"--defense_loops={several} is for export; expected one number.")
+    _refuse_several_loops()
     if (FLAGS.defense_attacked_cap or 0) > FLAGS.defense_cap:
         raise InputError(
             f"--defense_attacked_cap={FLAGS.defense_attacked_cap} is above "
@@ -95,6 +93,22 @@ def fill_decisions() -> None:
             f"--{name} is of a random defence, whose decisions differ; expected --defense=active "
             "and a --defense_sigma above 0."
         )
+
+
+def fill_single(model: pathlib.Path) -> None:
+    """The same as fill, of a defence that decides on each image once."""
+    fill(model)
+    of_several = ("decisions", "submissions", "keep_transfers")
+    of_others = (*of_several, "defense_attacked_cap", "defense_attacked_beta", "defense_seeded")
+    refuse(of_others, "where each image is decided once")
+    _refuse_several_loops()
+    filling.fill({"decisions": 1})
+
+
+def _refuse_several_loops() -> None:
+    if len(FLAGS.defense_loops) > 1:
+        several = ",".join(map(str, FLAGS.defense_loops))
+        raise InputError(f"--defense_loops={several} is for export; expected one number.")
 
 
 def in_a_name() -> list[str]:

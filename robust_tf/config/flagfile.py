@@ -42,7 +42,9 @@ OF_A_DEFENCE = (
 OF_SERVING = ("model_dir", "name", "host", "rest_port", "grpc_port", "poll_seconds")
 OF_SERVING += ("max_batch", "batch_timeout", "max_body", "max_request_batch", "max_queued")
 OF_SERVING += ("grace_seconds",)
-NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE + OF_SERVING
+OF_A_COMPETITION = ("input_dir", "output_file", "output_dir", "max_epsilon", "attack", "targets")
+OF_A_COMPETITION += ("labels", "label_offset", "protocol", "attacked_dirs")
+NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE + OF_SERVING + OF_A_COMPETITION
 
 
 def save(run_dir: pathlib.Path) -> None:

@@ -17,7 +17,8 @@ from robust_tf.plans import Calibrate, Evaluate, Export, Serve, Train
 FLAGS = flags.FLAGS
 
 # What evaluate and export take from the flags of the run that they are pointed at.
-_OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "norm", "eval_eps", "seed")
+_OF_THE_RUN = ("dataset", "data_dir", "image_size", "channels", "crop", "norm", "eval_eps")
+_OF_THE_RUN += ("seed",)
 
 
 # Flags by how they begin, the flag that puts them to use, and its values that do.
@@ -40,6 +41,7 @@ def train() -> Train:
         "evaluate": flagfile.OF_AN_EVALUATION,
         "evaluate and export": flagfile.OF_A_DEFENCE,
         "serve": flagfile.OF_SERVING,
+        "predict, perturb and evaluate": flagfile.OF_A_COMPETITION,
     }
     for command, names in others.items():
         for name in names:
@@ -50,7 +52,7 @@ def train() -> Train:
     _refuse_flags_of_others()
     _refuse_contradictions()
     export_dir = None if FLAGS.export_dir == "none" else pathlib.Path(FLAGS.export_dir)
-    return _read(Train, run_dir=pathlib.Path(FLAGS.run_dir), export_dir=export_dir)
+    return read_plan(Train, run_dir=pathlib.Path(FLAGS.run_dir), export_dir=export_dir)
 
 
 def evaluate() -> Evaluate:
@@ -64,48 +66,51 @@ def evaluate() -> Evaluate:
     if FLAGS.eval_eps is not None:
         # Beside it, --eps is the training's, as in a flagfile.
         FLAGS.eps = FLAGS.eval_eps
-    model = _model("smoothing_layer")
+    of_others = tuple(name for name in flagfile.OF_A_COMPETITION if name != "protocol")
+    defense.refuse(of_others, "in evaluate without --protocol=caad")
+    model = model_path("smoothing_layer")
     defense.fill(model)
     defense.fill_decisions()
     # The radius that a run was validated at is the one to evaluate it at.
     fill({"eps": FLAGS.eval_eps})
     _refuse_default_radius(FLAGS.eps)
     fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
-    is_run = model.is_dir() and not (model / "saved_model.pb").exists()
-    folder = model / "results" if is_run else model.parent
-    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / _result_name()
+    fill_crop()
+    output = pathlib.Path(FLAGS.output or results_folder(model) / _result_name())
     _refuse_attacks()
     folder = pathlib.Path(FLAGS.save_adversarial) if FLAGS.save_adversarial else None
     keep = pathlib.Path(FLAGS.keep_transfers) if FLAGS.keep_transfers else None
     # What is written is what was judged.
     given = {"quantize": FLAGS.quantize or folder is not None, "save_adversarial": folder}
     given["keep_transfers"] = keep
-    return _read(Evaluate, model=model, attacks=tuple(FLAGS.attacks), output=output, **given)
+    return read_plan(Evaluate, model=model, attacks=tuple(FLAGS.attacks), output=output, **given)
 
 
 def export() -> Export:
     """What the flags say of an export."""
-    model = _model("smoothing_layer")
+    model = model_path("smoothing_layer")
     attacked = ("defense_attacked_cap", "defense_attacked_beta")
     of_evaluate = (*attacked, "decisions", "submissions", "keep_transfers")
     defense.refuse(of_evaluate, "in an export; it is a flag of evaluate")
     defense.fill(model)
+    fill_crop()
     beside = (model if model.is_dir() else model.parent) / "export"
     given = FLAGS.export_dir not in (None, "none")
     export_dir = pathlib.Path(FLAGS.export_dir) if given else beside
-    return _read(Export, model=model, export_dir=export_dir)
+    return read_plan(Export, model=model, export_dir=export_dir)
 
 
 def calibrate() -> Calibrate:
     """What the flags say of a calibration."""
-    model = _model("per_class", "holdout", "smoothing_layer")
+    model = model_path("per_class", "holdout", "smoothing_layer")
     mine = ("defense_layer", "defense_sigma")
     others = tuple(name for name in flagfile.OF_A_DEFENCE if name not in mine)
     defense.refuse(others, "in a calibration; it is a flag of evaluate and export")
     defense.fill_layer()
     fill(BY_DATASET[FLAGS.dataset])
+    fill_crop()
     output = pathlib.Path(FLAGS.output) if FLAGS.output else defense.calibrated_file(model)
-    return _read(Calibrate, model=model, output=output)
+    return read_plan(Calibrate, model=model, output=output)
 
 
 def serve() -> Serve:
@@ -120,7 +125,7 @@ def serve() -> Serve:
             f"--model_dir={model_dir} is no folder; expected one of numbered versions, or a "
             "SavedModel."
         )
-    return _read(Serve, model_dir=model_dir, name=FLAGS.name or "")
+    return read_plan(Serve, model_dir=model_dir, name=FLAGS.name or "")
 
 
 def _fill_for_training() -> None:
@@ -145,6 +150,15 @@ def _fill_for_training() -> None:
     clean = noise or FLAGS.method in ("standard", "smoothing")
     fill({"val_attack": "clean" if clean else "pgd-10"})
     fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
+
+
+def _crop_of_the_dataset() -> str:
+    return BY_DATASET[FLAGS.dataset].get("crop", OTHERWISE["crop"])
+
+
+def fill_crop() -> None:
+    """Where no run says how it reads its images, the data set does."""
+    fill({"crop": _crop_of_the_dataset()})
 
 
 def _refuse_contradictions() -> None:
@@ -206,11 +220,19 @@ def _refuse_attacks() -> None:
         )
 
 
+def results_folder(model: pathlib.Path) -> pathlib.Path:
+    """Where what is found of a model goes: into its run, or beside it."""
+    is_run = model.is_dir() and not (model / "saved_model.pb").exists()
+    return model / "results" if is_run else model.parent
+
+
 def _result_name() -> str:
     """Another name for each setting, so that one evaluation does not replace another."""
     parts = [FLAGS.dataset, FLAGS.norm, f"{FLAGS.eps:.4g}", *FLAGS.attacks]
     if FLAGS.targeted != "none":
         parts.append(FLAGS.targeted)
+    if FLAGS.crop != _crop_of_the_dataset():
+        parts.append(f"crop-{FLAGS.crop}")
     if FLAGS.attacked_output != "auto":
         parts.append(FLAGS.attacked_output)
     if FLAGS.step_size is not None:
@@ -233,19 +255,19 @@ def _result_name() -> str:
     return re.sub(r"[/:@+]+", "_", "-".join(parts)) + ".json"
 
 
-def _read(plan: type, **given):
+def read_plan(plan: type, **given):
     """A plan whose fields are the values of the flags of their names, but for those given."""
 
     def value(field):
         if dataclasses.is_dataclass(field.type):
-            return _read(field.type)
+            return read_plan(field.type)
         return FLAGS[field.name].value
 
     rest = [field for field in dataclasses.fields(plan) if field.name not in given]
     return plan(**{field.name: value(field) for field in rest}, **given)
 
 
-def _model(*more: str) -> pathlib.Path:
+def model_path(*more: str) -> pathlib.Path:
     """The model's path; what the command line leaves open is what its run was made with.
 
     Args:

@@ -62,16 +62,19 @@ class ChunkReader:
             position = int(order[place % len(order)])
             index = int(self._examples.indices[position])
             try:
-                image = self._examples.image(position)
+                images.append(self._image(epoch, position, index))
             except CorruptImage as error:
                 corrupt[index] = str(error)
                 place += 1
                 continue
-            if self._augment is not None:
-                image = self._augment(image, np.random.default_rng([self._seed, epoch, index]))
-            images.append(image)
             return position
         return None
+
+    def _image(self, epoch: int, position: int, index: int) -> np.ndarray:
+        if self._augment is None:
+            return self._examples.image(position)
+        rng = np.random.default_rng([self._seed, epoch, index])
+        return self._augment(self._examples, position, rng)
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:

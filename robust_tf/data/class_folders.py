@@ -73,14 +73,15 @@ def _classes(folder: Path) -> Classes:
     if not folder.is_dir():
         return {}
     images = {
-        path.name: sorted(file for file in path.iterdir() if _is_image(file))
+        path.name: sorted(file for file in path.iterdir() if is_image(file))
         for path in sorted(folder.iterdir())
         if path.is_dir() and not path.name.startswith(".")
     }
     return {name: files for name, files in images.items() if files}
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a file counts as an image, by its name."""
     return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
 
 

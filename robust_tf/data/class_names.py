@@ -1,5 +1,7 @@
 """The names of the labels of the data sets that do not carry them in their files."""
 
+from pathlib import Path
+
 DIGITS = tuple("0123456789")
 
 FASHION_MNIST = (
@@ -31,3 +33,8 @@ CIFAR100 = tuple(
     train trout tulip turtle wardrobe whale willow_tree wolf woman worm
     """.split()
 )
+
+# ILSVRC2012's classes in the order of their WordNet ids, which is that of every published network;
+# the names are torchvision's, all different (134 is the crane that is a bird, 517 the other).
+_IMAGENET = Path(__file__).with_name("imagenet_classes.txt").read_text().splitlines()
+IMAGENET_WNIDS, IMAGENET = zip(*(line.split(" ", 1) for line in _IMAGENET), strict=True)

@@ -5,13 +5,14 @@ image, label, index = examples.image(0), examples.labels[0], examples.indices[0]
 train, held_out = holdout(examples, share=0.1, seed=0)
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from robust_tf.data.decode import DecodeError, ImageShape, to_pixels
+from robust_tf.data.decode import DecodeError, ImageShape, decoded, to_pixels
 from robust_tf.errors import InputError
 
 
@@ -46,14 +47,15 @@ class ArrayImages:
 class FileImages:
     """The images of a split as one JPEG or PNG file each."""
 
-    def __init__(self, paths: Sequence[Path]):
-        self._paths = paths
+    def __init__(self, paths: Sequence[str | Path]):
+        # An array of bytes: ImageNet's 1.28 million objects would take a gigabyte.
+        self._paths = np.array([os.fsencode(path) for path in paths], bytes)
 
     def __getitem__(self, index: int) -> bytes:
-        return self._paths[index].read_bytes()
+        return Path(self.describe(index)).read_bytes()
 
     def describe(self, index: int) -> str:
-        return str(self._paths[index])
+        return os.fsdecode(self._paths[index])
 
 
 class Examples:
@@ -67,6 +69,7 @@ class Examples:
       indices: int64 array, the position of each image in the split's official order, which stays
         with the image when parts are taken.
       image_shape: height, width and channels of every image.
+      crop: what of an image is brought to that shape, one of decode.CROPS.
     """
 
     def __init__(
@@ -78,11 +81,12 @@ class Examples:
         labels: np.ndarray,
         image_shape: ImageShape,
         indices: np.ndarray | None = None,
+        crop: str = "none",
     ):
         self.name, self.split, self.class_names = name, split, tuple(class_names)
         self.labels = np.asarray(labels, np.int64)
         self.indices = np.arange(len(labels)) if indices is None else indices
-        self.image_shape = image_shape
+        self.image_shape, self.crop = image_shape, crop
         self._images = images
 
     def __len__(self) -> int:
@@ -91,8 +95,9 @@ class Examples:
     @property
     def ready(self) -> bool:
         """Whether reading an image is no work: nothing to decode or to resize."""
-        images = self._images
-        return isinstance(images, ArrayImages) and images.pixels.shape[1:] == self.image_shape
+        if self.crop != "none" or not isinstance(self._images, ArrayImages):
+            return False
+        return self._images.pixels.shape[1:] == self.image_shape
 
     def image(self, position: int) -> np.ndarray:
         """The image at a position of this part, a uint8 array of image_shape.
@@ -100,10 +105,15 @@ class Examples:
         Raises:
           CorruptImage: naming the file, where it cannot be read.
         """
-        try:
-            return to_pixels(self.raw(position), self.image_shape)
-        except DecodeError as error:
-            raise CorruptImage(f"{self.describe(position)}: {error}") from error
+        return self._read(position, lambda raw: to_pixels(raw, self.image_shape, self.crop))
+
+    def decoded(self, position: int) -> np.ndarray:
+        """The image at a position of this part in its own size, a uint8 HWC array.
+
+        Raises:
+          CorruptImage: naming the file, where it cannot be read.
+        """
+        return self._read(position, decoded)
 
     def raw(self, position: int) -> bytes | np.ndarray:
         """The image at a position of this part as it is stored: encoded bytes or uint8 HWC.
@@ -131,11 +141,20 @@ class Examples:
             self.labels[chosen],
             self.image_shape,
             self.indices[chosen],
+            self.crop,
         )
 
     def first(self, count: int) -> "Examples":
         """The first `count` examples, or all where there are fewer."""
         return self.subset(range(min(count, len(self))))
+
+    def _read(
+        self, position: int, to_image: Callable[[bytes | np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        try:
+            return to_image(self.raw(position))
+        except DecodeError as error:
+            raise CorruptImage(f"{self.describe(position)}: {error}") from error
 
 
 def holdout(

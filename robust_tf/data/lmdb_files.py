@@ -1,4 +1,4 @@
-"""Data sets in LMDB files, as tensorpack's LMDBSerializer.save writes them.
+"""One LMDB file as tensorpack's LMDBSerializer.save writes it.
 
 Each datapoint is [image, label]: the image a uint8 array (HW, or HWC in RGB) or the bytes of a JPEG
 or PNG file (also as a one-dimensional uint8 array, as tensorpack's own examples keep them).
@@ -14,13 +14,11 @@ import numpy as np
 from robust_tf.data import pickles
 from robust_tf.data.array_files import UNREADABLE, refused
 from robust_tf.data.examples import CorruptImage
-from robust_tf.data.request import Loaded, Request
 from robust_tf.errors import InputError
 
-_ORIGIN = "LMDBSerializer.save of a data flow of [image, label]"
 _opened: dict[Path, tuple[int, lmdb.Environment]] = {}
 
-_LAYOUT = "datapoints [image, label] as tensorpack's LMDBSerializer.save writes them"
+LAYOUT = "datapoints [image, label] as tensorpack's LMDBSerializer.save writes them"
 
 
 class LmdbImages:
@@ -28,7 +26,7 @@ class LmdbImages:
 
     def __init__(self, path: Path):
         self._path = path
-        with refused(path, _LAYOUT):
+        with refused(path, LAYOUT):
             stored_keys = self._value(b"__keys__")
             if stored_keys is None:
                 raise ValueError("it has no list of keys, __keys__")
@@ -53,42 +51,26 @@ class LmdbImages:
             raise ValueError("the key is listed but not stored")
         return pickles.loads(value)
 
+    def label(self, index: int) -> int:
+        """The label at this place of the list of keys."""
+        with refused(self._path, LAYOUT):
+            label = self.datapoint(index)[1]
+            if np.ndim(label) or not np.issubdtype(np.asarray(label).dtype, np.integer):
+                raise InputError(
+                    f"{self.describe(index)} has the label {label!r}; expected a whole number."
+                )
+        return int(label)
+
+    def labels(self) -> np.ndarray:
+        """All labels, of which each is read with its image."""
+        return np.array([self.label(index) for index in range(len(self))], np.int64)
+
     def _value(self, key: bytes) -> bytes | None:
         try:
             with _environment(self._path).begin() as transaction:
                 return transaction.get(key)
         except lmdb.Error as error:
             raise ValueError(str(error)) from error
-
-
-def load_lmdb(request: Request) -> Loaded:
-    """DIR/train.lmdb and DIR/test.lmdb, with class names from DIR/class_names.txt if it is there.
-
-    Without it the classes are 0 to the highest label of both files, which are then both read.
-    """
-    path = None if request.data_dir is None else request.data_dir / f"{request.split}.lmdb"
-    if path is None or not path.exists():
-        raise request.missing(f"{request.split}.lmdb", _ORIGIN)
-    images = LmdbImages(path)
-    labels = _labels(images, path)
-    names_file = request.data_dir / "class_names.txt"
-    if names_file.is_file():
-        return Loaded(images, labels, tuple(names_file.read_text().splitlines()))
-    other = request.data_dir / ("test.lmdb" if request.split == "train" else "train.lmdb")
-    others = _labels(LmdbImages(other), other) if other.exists() else labels
-    highest = max(labels.max(initial=0), others.max(initial=0))
-    return Loaded(images, labels, tuple(str(label) for label in range(highest + 1)))
-
-
-def _labels(images: LmdbImages, path: Path) -> np.ndarray:
-    with refused(path, _LAYOUT):
-        labels = [images.datapoint(index)[1] for index in range(len(images))]
-        for index, label in enumerate(labels):
-            if np.ndim(label) or not np.issubdtype(np.asarray(label).dtype, np.integer):
-                raise InputError(
-                    f"{images.describe(index)} has the label {label!r}; expected a whole number."
-                )
-    return np.array(labels, np.int64)
 
 
 def _image(stored: Any) -> bytes | np.ndarray:

@@ -48,7 +48,7 @@ def training_dataset(
       start: how many (global) batches are already done.
       shard: (worker, number of workers).
       replicas: of this worker; their shares of a global batch follow each other.
-      augment: auto, none, flip, crop or crop_flip.
+      augment: see augmentation.augmentation.
       processes: how many read and augment; 0 does it in this process, None chooses.
     """
     share = check_share(batch_size, shard, replicas)
@@ -173,15 +173,15 @@ def _reader(examples: Examples) -> Callable[[Examples, int], np.ndarray]:
 
 
 def _decoded_as_exported(examples: Examples, position: int) -> np.ndarray:
-    raw, shape = examples.raw(position), examples.image_shape
+    raw = examples.raw(position)
     with tf.device("CPU:0"):
         try:
-            return _to_unit_range(raw, shape).numpy()
+            return _to_unit_range(raw, examples.image_shape, examples.crop).numpy()
         except tf.errors.InvalidArgumentError as error:
             raise CorruptImage(f"{examples.describe(position)}: {error.message}") from error
 
 
-def _to_unit_range(raw: bytes | np.ndarray, shape: ImageShape) -> tf.Tensor:
+def _to_unit_range(raw: bytes | np.ndarray, shape: ImageShape, crop: str) -> tf.Tensor:
     if isinstance(raw, bytes):
-        return decode_and_resize(tf.constant(raw), shape)
-    return resize(tf.constant(raw, tf.float32) / 255.0, shape)
+        return decode_and_resize(tf.constant(raw), shape, crop)
+    return resize(tf.constant(raw, tf.float32) / 255.0, shape, crop)

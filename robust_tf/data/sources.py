@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_tf.data import class_folders, in_memory, lmdb_files
+from robust_tf.data import class_folders, imagenet, in_memory, lmdb_sets
+from robust_tf.data.decode import CROPS
 from robust_tf.data.examples import Examples
 from robust_tf.data.request import Loaded, Request
 from robust_tf.errors import InputError, unknown
@@ -36,8 +37,10 @@ SOURCES = {
     "stl10": Source(in_memory.load_stl10, 96, 3),
     "caltech101": Source(class_folders.load_caltech, 224, 3),
     "caltech256": Source(class_folders.load_caltech, 224, 3),
+    "imagenet": Source(imagenet.load_imagenet, 224, 3),
+    "nips2017": Source(imagenet.load_nips2017, 224, 3),
     "folder": Source(class_folders.load_folder, 224, 3),
-    "lmdb": Source(lmdb_files.load_lmdb, 224, 3),
+    "lmdb": Source(lmdb_sets.load_lmdb, 224, 3),
     "fake": Source(in_memory.load_fake, 32, 3),
 }
 
@@ -51,6 +54,7 @@ def load(
     channels: int | None = None,
     seed: int = 0,
     examples: int | None = None,
+    crop: str = "none",
 ) -> Examples:
     """One split of a data set.
 
@@ -62,6 +66,7 @@ def load(
       channels: 3 repeats grey three times, 1 takes the luminance of colour; the set's own if None.
       seed: of the split where there is no official one, and of the fake images.
       examples: only the first so many of the split, in its official order.
+      crop: what of an image is brought to that size: "none" is all of it, "center" ImageNet's way.
 
     Raises:
       InputError: naming the flag or the file that cannot be used.
@@ -69,6 +74,8 @@ def load(
     if name not in SOURCES:
         raise unknown("--dataset", name, SOURCES)
     _check_options(split, image_size, channels, examples)
+    if crop not in CROPS:
+        raise unknown("--crop", crop, CROPS)
     if data_dir is not None and not Path(data_dir).is_dir():
         raise InputError(f"--data_dir={data_dir} is no folder; expected the folder of {name}.")
     source = SOURCES[name]
@@ -76,7 +83,7 @@ def load(
     shape = (size, size, depth)
     folder = None if data_dir is None else Path(data_dir)
     images, labels, class_names = source.loader(Request(name, split, folder, seed, shape))
-    loaded = Examples(name, split, class_names, images, labels, shape)
+    loaded = Examples(name, split, class_names, images, labels, shape, crop=crop)
     _check_labels(loaded)
     return loaded if examples is None else loaded.first(examples)
 

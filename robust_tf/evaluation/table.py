@@ -13,7 +13,7 @@ def table(result: dict) -> str:
     """An attack a row: accuracy (for who defends), success rate (for who attacks), seconds."""
     rows = [row for name, attack in result["attacks"].items() for row in _rows(name, attack)]
     robust = _percent(result["robust_accuracy"], result.get("standard_error"))
-    rows += [["all of them", robust, "", ""], *_unattacked(result)]
+    rows += [["all of them", robust, "", ""], *_unattacked(result), *_competing(result)]
     threat = result["threat"]
     title = (
         f"{result['model']}: {result['examples']} images of {result['dataset']}, "
@@ -58,6 +58,17 @@ def _unattacked(result: dict) -> list[list[str]]:
     rows = [[f"control: clean, decided {m} times", _percent(v), "", ""] for m, v in control.items()]
     rows += [[f"clean, submitted {m} times", _percent(v), "", ""] for m, v in submissions.items()]
     return rows
+
+
+def _competing(result: dict) -> list[list[str]]:
+    """What the competition of 2017 ranked defences by."""
+    if result.get("protocol") != "caad":
+        return []
+    answers = result["examples"] * len(result["attacks"])
+    return [
+        ["their mean", _percent(result["mean_accuracy"]), "", ""],
+        [f"right of {answers:,} answers", f"{result['right_answers']:,}", "", ""],
+    ]
 
 
 def _rows(name: str, attack: dict) -> list[list[str]]:

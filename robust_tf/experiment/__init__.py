@@ -1,8 +1,11 @@
 """The one place where a plan meets data, network, method and callbacks: a file a command."""
 
 from robust_tf.experiment.calibrating import calibrate
+from robust_tf.experiment.competing import compete
 from robust_tf.experiment.evaluation import evaluate
 from robust_tf.experiment.exporting import export_model
+from robust_tf.experiment.perturbing import perturb
+from robust_tf.experiment.predicting import predict
 from robust_tf.experiment.training import train
 
-__all__ = ["calibrate", "evaluate", "export_model", "train"]
+__all__ = ["calibrate", "compete", "evaluate", "export_model", "perturb", "predict", "train"]

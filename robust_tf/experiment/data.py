@@ -25,6 +25,7 @@ def load(plan: plans.Data, split: str) -> Examples:
         image_size=plan.image_size,
         channels=plan.channels,
         examples=plan.examples if split == "test" else None,
+        crop=plan.crop,
     )
 
 

@@ -53,12 +53,7 @@ def guarded(subject: Subject, plan: plans.Evaluate) -> Guarded | None:
     """The model behind the defence that is planned; None where none is."""
     if plan.defense.defense == "none":
         return None
-    if subject.network is None:
-        raise InputError(
-            f"--defense=active needs the network's features, which --model={subject.path} does not "
-            "give; expected a run directory or a .keras file."
-        )
-    defense, (loops,) = active_defense(plan.defense, subject.network), plan.defense.defense_loops
+    defense, (loops,) = _around(subject, plan.defense), plan.defense.defense_loops
     decides = attacked = defended_victim(subject.victim, defense, loops)
     given = {"cap": plan.defense_attacked_cap, "beta": plan.defense_attacked_beta}
     given = {name: value for name, value in given.items() if value is not None}
@@ -66,6 +61,35 @@ def guarded(subject: Subject, plan: plans.Evaluate) -> Guarded | None:
         defense = dataclasses.replace(defense, **given)
         attacked = defended_victim(subject.victim, defense, loops)
     return Guarded(subject, defense, attacked, decides)
+
+
+def decider(subject: Subject, plan: plans.Defense) -> Victim:
+    """What decides: the model, behind the defence if one is planned."""
+    if plan.defense == "none":
+        return subject.victim
+    (loops,) = plan.defense_loops
+    return defended_victim(subject.victim, _around(subject, plan), loops)
+
+
+def described(
+    plan: plans.Defense, attacked_cap: int | None = None, attacked_beta: float | None = None
+) -> dict:
+    """What a result says of the defence, and of the loop that gradients went through."""
+    if plan.defense == "none":
+        return {}
+    said = {name.removeprefix("defense_"): v for name, v in dataclasses.asdict(plan).items()}
+    (loops,) = said["loops"]
+    of_attacks = {"attacked_cap": attacked_cap, "attacked_beta": attacked_beta}
+    return {"defense": {**said, "loops": loops, **of_attacks}}
+
+
+def _around(subject: Subject, plan: plans.Defense) -> ActiveDefense:
+    if subject.network is None:
+        raise InputError(
+            f"--defense=active needs the network's features, which --model={subject.path} does not "
+            "give; expected a run directory or a .keras file."
+        )
+    return active_defense(plan, subject.network)
 
 
 def stand_in_for(guarded: Guarded, name: str) -> Victim:

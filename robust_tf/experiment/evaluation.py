@@ -184,14 +184,7 @@ def _refuse_features(plan: plans.Evaluate) -> None:
 
 def _of_the_defense(plan: plans.Evaluate) -> dict:
     """What a result says of the defence."""
-    if plan.defense.defense == "none":
-        return {}
-    said = {
-        name.removeprefix("defense_"): v for name, v in dataclasses.asdict(plan.defense).items()
-    }
-    (loops,) = said["loops"]
-    of_attacks = {n: getattr(plan, f"defense_{n}") for n in ("attacked_cap", "attacked_beta")}
-    return {"defense": {**said, "loops": loops, **of_attacks}}
+    return defending.described(plan.defense, plan.defense_attacked_cap, plan.defense_attacked_beta)
 
 
 def _outputs(plan: plans.Evaluate, findings: Findings) -> tuple[str, ...]:

@@ -17,7 +17,12 @@ from robust_tf.serving.signatures import DEFENDED, Defended
 def export_model(plan: plans.Export) -> None:
     """Exports as planned."""
     publish(
-        plan.model, plan.export_dir, plan.keep_exports, plan.defense, seeded=plan.defense_seeded
+        plan.model,
+        plan.export_dir,
+        plan.keep_exports,
+        plan.defense,
+        seeded=plan.defense_seeded,
+        crop=plan.crop,
     )
 
 
@@ -28,6 +33,7 @@ def publish(
     defense: plans.Defense | None = None,
     *,
     seeded: bool = False,
+    crop: str = "none",
 ) -> pathlib.Path:
     """Exports a network with what is known of it, and says to where.
 
@@ -37,6 +43,7 @@ def publish(
       keep_exports: how many of them stay; None is all.
       defense: whose decisions are exported as well.
       seeded: also as a signature that takes the seeds.
+      crop: how its signatures bring image files to the network's size.
     """
     network = networks.load(model, dtype="float32")
     run, defended = _run(model), {}
@@ -51,6 +58,7 @@ def publish(
         class_names=class_names(run),
         defended=defended,
         origin=_origin(run, network),
+        crop=crop,
     )
     print(f"Exported to {version}")
     if keep_exports is not None:

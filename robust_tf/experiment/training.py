@@ -123,7 +123,7 @@ def _finish(plan: plans.Train) -> None:
     done = plan.run_dir / "exported.txt"
     if plan.export_dir is None or (done.exists() and plan.export_dir in _exports(done)):
         return
-    version = publish(plan.run_dir, plan.export_dir, plan.keep_exports)
+    version = publish(plan.run_dir, plan.export_dir, plan.keep_exports, crop=plan.data.crop)
     with done.open("a") as file:
         file.write(f"{version}\n")
 

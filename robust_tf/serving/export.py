@@ -46,6 +46,7 @@ def export(
     class_names: Sequence[str] | None = None,
     defended: Mapping[str, Defended] | None = None,
     origin: Origin | None = None,
+    crop: str = "none",
 ) -> pathlib.Path:
     """Writes the next version of a network and returns its folder, EXPORT_DIR/<version>.
 
@@ -58,6 +59,7 @@ def export(
       class_names: one name a class, kept in assets.extra/class_names.txt.
       defended: by signature, the decisions of a defence, as in {DEFENDED: Defended(defense)}.
       origin: what the model card says of the network's training and evaluations.
+      crop: how image files are brought to the network's size, one of data.decode.CROPS.
     """
     image_shape, classes = _shapes(network)
     lines = _class_lines(class_names, classes)
@@ -68,7 +70,7 @@ def export(
     unfinished.mkdir(parents=True)
     try:
         defended = defended or {}
-        archive, inputs = _archive(network, image_shape, defended)
+        archive, inputs = _archive(network, image_shape, defended, crop)
         archive.write_out(unfinished, verbose=False)
         _refuse_xla(unfinished)
         extra = unfinished / "assets.extra"
@@ -76,7 +78,7 @@ def export(
         if lines:
             (extra / "class_names.txt").write_text(lines, encoding="utf-8")
         warmup_requests.write(extra, _warmed(inputs, defended))
-        card = model_card(network, inputs, class_names, defended, origin)
+        card = model_card(network, inputs, class_names, defended, origin, crop)
         (extra / "model_card.md").write_text(card, encoding="utf-8")
         return _publish(unfinished, root)
     except BaseException:
@@ -135,7 +137,10 @@ def _class_lines(class_names: Sequence[str] | None, classes: int) -> str:
 
 
 def _archive(
-    network: keras.Model, image_shape: tuple[int, int, int], defended: Mapping[str, Defended]
+    network: keras.Model,
+    image_shape: tuple[int, int, int],
+    defended: Mapping[str, Defended],
+    crop: str,
 ) -> tuple[keras.export.ExportArchive, dict[str, tf.TensorSpec]]:
     """The network with its signatures, ready to be written, and the public ones' inputs."""
     archive = keras.export.ExportArchive()
@@ -145,7 +150,7 @@ def _archive(
         for name, one in defended.items()
     }
     random = {name: fresh(victim) for name, victim in victims.items()}
-    inputs = add_signatures(archive, image_shape, {BARE: bare(network), **random})
+    inputs = add_signatures(archive, image_shape, {BARE: bare(network), **random}, crop)
     for name, victim in victims.items():
         if defended[name].seeded:
             add_seeded(archive, image_shape, name, victim)

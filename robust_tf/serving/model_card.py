@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from robust_tf.data import decode
 from robust_tf.serving import recorded
 from robust_tf.serving.signatures import Defended
 
@@ -16,7 +17,16 @@ BEFORE_SQUEEZE = "before_squeeze"
 # What of a run's flags says how its network came about.
 _TELLING = ("method", "dataset", "network", "activation", "head", "denoise", "denoise_at", "fpd")
 _TELLING += ("norm", "eps", "attack_steps", "attack_step_size", "attack_loss", "attack_target")
-_TELLING += ("epochs", "batch_size", "augment", "label_smoothing", "ema", "val_attack", "seed")
+_TELLING += (
+    "epochs",
+    "batch_size",
+    "augment",
+    "crop",
+    "label_smoothing",
+    "ema",
+    "val_attack",
+    "seed",
+)
 _WITHOUT_ATTACK = ("standard", "smoothing")
 _NAMES_SHOWN = 10
 
@@ -42,6 +52,7 @@ def model_card(
     class_names: Sequence[str] | None,
     defended: Mapping[str, Defended] | None = None,
     origin: Origin | None = None,
+    crop: str = "none",
 ) -> str:
     """The card, in Markdown.
 
@@ -51,6 +62,7 @@ def model_card(
       class_names: of all classes; None where they are not known.
       defended: the defence of the defended signatures, by the name that theirs end with.
       origin: what is known of the training and the evaluations.
+      crop: how image files are brought to the network's size.
     """
     flags = origin.flags if origin else {}
     found = recorded.results(origin.results, origin.weights) if origin else {}
@@ -62,7 +74,7 @@ def model_card(
         "## Accuracy",
         recorded.accuracy(found),
         "## Signatures",
-        _signatures(network, inputs, tuple(defended or ())),
+        _signatures(network, inputs, tuple(defended or ()), crop),
         *(["## Active Defense"] if defended else []),
         *(_defended(name, one) for name, one in (defended or {}).items()),
         "## How to call it",
@@ -113,7 +125,10 @@ def _training(flags: Mapping[str, str]) -> str:
 
 
 def _signatures(
-    network: keras.Model, inputs: Mapping[str, tf.TensorSpec], defended: tuple[str, ...]
+    network: keras.Model,
+    inputs: Mapping[str, tf.TensorSpec],
+    defended: tuple[str, ...],
+    crop: str,
 ) -> str:
     height, width, channels = network.input_shape[1:]
     shape = f"(batch, {height}, {width}, {channels})"
@@ -121,8 +136,8 @@ def _signatures(
     takes = {
         tf.float32: f"float32 in [0, 1], {shape}; taken as they are",
         tf.uint8: f"uint8, {shape}; divided by 255",
-        tf.string: "JPEG or PNG files of any size; decoded, divided by 255 and resized bilinearly "
-        f"to {height} x {width}{grey}, as in evaluation",
+        tf.string: "JPEG or PNG files of any size; decoded, divided by 255 and "
+        f"{decode.in_words(height, width, crop)}{grey}, as in evaluation",
     }
     rows = [
         f"| {name} | `{spec.name}`: {takes[spec.dtype]} | classes, probabilities, logits"

@@ -64,8 +64,15 @@ def add_signatures(
     archive: keras.export.ExportArchive,
     image_shape: tuple[int, int, int],
     decisions: dict[str, Decide],
+    crop: str = "none",
 ) -> dict[str, tf.TensorSpec]:
     """Adds NAME, pixels_NAME and encoded_NAME for each decision; of BARE, pixels and encoded.
+
+    Args:
+      archive: what they are added to.
+      image_shape: height, width and channels that the network takes.
+      decisions: by name.
+      crop: how files are brought to that shape, one of data.decode.CROPS.
 
     Returns the only input of each, by the signature's name.
     """
@@ -80,7 +87,7 @@ def add_signatures(
         # The other two call this function, so that the network is traced and written once.
         answer = add(name, _answer(decide), tf.TensorSpec(batch, tf.float32, "images"))
         suffix = "" if name == BARE else f"_{name}"
-        pixels, encoded = _of_pixels(answer), _of_files(answer, image_shape)
+        pixels, encoded = _of_pixels(answer), _of_files(answer, image_shape, crop)
         add(f"pixels{suffix}", pixels, tf.TensorSpec(batch, tf.uint8, "pixels"))
         add(f"encoded{suffix}", encoded, tf.TensorSpec((None,), tf.string, "image_bytes"))
     return inputs
@@ -123,10 +130,10 @@ def _of_pixels(answer: Decide) -> Decide:
     return lambda pixels: answer(tf.cast(pixels, tf.float32) / 255.0)
 
 
-def _of_files(answer: Decide, image_shape: tuple[int, int, int]) -> Decide:
+def _of_files(answer: Decide, image_shape: tuple[int, int, int], crop: str) -> Decide:
     def answer_files(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         images = tf.map_fn(
-            lambda encoded: decode_and_resize(encoded, image_shape),
+            lambda encoded: decode_and_resize(encoded, image_shape, crop),
             image_bytes,
             fn_output_signature=tf.TensorSpec(image_shape, tf.float32),
         )

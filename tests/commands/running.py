@@ -50,19 +50,24 @@ def forget_flags() -> None:
         flags.FLAGS[name].unparse()
 
 
-def refusal(capsys, name: str, *given: str) -> str:
-    """What a command says to bad input, in this process, which has TensorFlow already.
-
-    That its import adds no line is in commands_test.py, with another run in the same folder.
-    """
+def here(name: str, *given: str) -> int:
+    """The exit status of a command that runs in this process, which has TensorFlow already."""
     main = importlib.import_module(f"robust_tf.{name}").main
     with mock.patch.object(sys, "argv", [name, *given]):
         try:
             command_line.run(main)
         except SystemExit as ended:
-            status = ended.code
+            return ended.code or 0
         finally:
             forget_flags()
+
+
+def refusal(capsys, name: str, *given: str) -> str:
+    """What a command says to bad input, in this process, which has TensorFlow already.
+
+    That its import adds no line is in commands_test.py, with another run in the same folder.
+    """
+    status = here(name, *given)
     said = capsys.readouterr().err
     assert status == 2 and len(said.splitlines()) == 1, said
     return said

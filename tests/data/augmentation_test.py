@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 
 from robust_tf.data.augmentation import OF_DATASET, augmentation
+from robust_tf.data.examples import ArrayImages, Examples
 from robust_tf.data.sources import SOURCES
 from robust_tf.errors import InputError
 
 IMAGE = np.arange(1, 1 + 8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
 
+EXAMPLES = Examples("cifar10", "train", "a", ArrayImages(IMAGE[None], "toy"), [0], IMAGE.shape)
+
 
 def outcomes(name, draws=400):
     change = augmentation(name, "cifar10")
-    return [change(IMAGE, np.random.default_rng([0, 0, index])) for index in range(draws)]
+    return [change(EXAMPLES, 0, np.random.default_rng([0, 0, index])) for index in range(draws)]
 
 
 def test_every_data_set_has_a_row():
