@@ -85,13 +85,12 @@ def _write_one(path: Path, part: Examples, told: Told) -> list[str]:
 
 def _check(path: Path, part: Examples, positions: range | list[int], told: Told) -> None:
     """Raises unless a file has these images, of which some are compared."""
-    stored = LmdbImages(path)
-    same = len(stored) == len(part)
-    for position in positions if same else ():
-        image, label = stored[position], stored.label(position)
-        same = same and np.array_equal(image, part.raw(position)) and label == part.labels[position]
-        told(0.5, True)
-    stored.close()
+    with contextlib.closing(LmdbImages(path)) as stored:
+        same = len(stored) == len(part)
+        for position in positions if same else ():
+            image, label = stored[position], stored.label(position)
+            same &= np.array_equal(image, part.raw(position)) and label == part.labels[position]
+            told(0.5, True)
     if not same:
         raise InputError(
             f"{path} is not what {part.describe(0)} and on are; expected the same images: remove "
