@@ -88,13 +88,14 @@ def small() -> keras.Model:
     return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
 
 
-def test_encoded_images_are_decoded_as_in_evaluation(tmp_path):
+@pytest.mark.parametrize("crop", ["none", "center"])
+def test_encoded_images_are_decoded_as_in_evaluation(tmp_path, crop):
     # The network returns the image itself: what it was given is what it answers.
     look = keras.Sequential([keras.Input((8, 6, 3)), keras.layers.Flatten()])
-    served = tf.saved_model.load(export(look, tmp_path)).signatures["encoded"]
+    served = tf.saved_model.load(export(look, tmp_path, crop=crop)).signatures["encoded"]
     logits = served(image_bytes=tf.constant(FILES))["logits"].numpy()
     for row, content in zip(logits, FILES, strict=True):
-        expected = np.ravel(decode_and_resize(content, (8, 6, 3)))
+        expected = np.ravel(decode_and_resize(content, (8, 6, 3), crop))
         np.testing.assert_allclose(row, expected, atol=1e-6, rtol=0)
 
 
