@@ -244,6 +244,20 @@ def test_evaluation_takes_from_the_run_what_is_left_open(tmp_path):
     assert "eps=0.5," in _plan(EVALUATE, model, "--eps=1/2")
 
 
+def test_images_are_cropped_as_in_the_run(tmp_path):
+    assert "augment='auto', crop='center'" in _plan(
+        SAVE, f"--run_dir={tmp_path}/a", "--dataset=imagenet"
+    )
+    _plan(SAVE, f"--run_dir={tmp_path}/b", "--dataset=nips2017", "--crop=center")
+    plan = _plan(EVALUATE, f"--model={tmp_path}/b")
+    assert "crop='center'" in plan and "cw-20-crop-center.json" in plan
+    plan = _plan(EVALUATE, f"--model={tmp_path}/a", "--dataset=digits", "--crop=none")
+    assert "crop='none'" in plan and "cw-20.json" in plan
+    export = EVALUATE.replace("evaluate", "export")
+    assert "crop='center'" in _plan(export, f"--model={tmp_path}/a")
+    assert "crop='none'" in _plan(export, f"--model={tmp_path}/a", "--crop=none")
+
+
 def test_evaluation_is_at_the_radius_of_validation(tmp_path):
     flagfile = tmp_path / "row.cfg"
     flagfile.write_text("--dataset=mnist\n--eps=1/8\n--eval_eps=1/4\n")

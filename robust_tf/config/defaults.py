@@ -9,7 +9,7 @@ _MNIST = dict(eps=0.3, network="cnn-small", epochs=10, batch_size=128, holdout=0
 _MNIST |= dict(attack_warmup_epochs=2.0, optimizer="adam", weight_decay=0.0)
 _SMALL = dict(eps=8 / 255, network="wrn-16-2", epochs=30, batch_size=128, lr=0.1, holdout=0.02)
 _LARGE = dict(eps=8 / 255, network="resnet-50", epochs=30, batch_size=32, holdout=0.05)
-_IMAGENET = {**_LARGE, "crop": "center"}
+_IMAGENET = {**_LARGE, "crop": "center", "holdout": 0.01}
 BY_DATASET = {
     "digits": _DIGITS,
     "mnist": _MNIST,

@@ -61,6 +61,11 @@ class LmdbImages:
                 )
         return int(label)
 
+    def close(self) -> None:
+        """Closes the file in this process; it is opened again when it is read again."""
+        if self._path in _opened:
+            _opened.pop(self._path)[1].close()
+
     def labels(self) -> np.ndarray:
         """All labels, of which each is read with its image."""
         return np.array([self.label(index) for index in range(len(self))], np.int64)

@@ -121,7 +121,9 @@ class Evaluation:
         judge, data = self.judge, ("dataset", "image_size", "channels")
         about = {**hyperparameters(attack), "threat": self.about["threat"]}
         about |= {"quantize": judge.quantize, "seed": judge.seed}
-        about |= {name: {**self.about, **self.settings}.get(name) for name in data}
+        known = {**self.about, **self.settings}
+        about |= {name: known.get(name) for name in data}
+        about |= {"crop": known["crop"]} if "crop" in known else {}
         return Kept(self.keep_transfers, about)
 
     def _attack(self, name: str, attack: Attack | Sweep) -> None:

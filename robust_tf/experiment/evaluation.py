@@ -72,6 +72,8 @@ def evaluate(plan: plans.Evaluate) -> None:
     }
     of_a_saved_model = ("signature", "input_name", "output_name")
     settings = dataclasses.asdict(plan.data) | {n: getattr(plan, n) for n in of_a_saved_model}
+    if plan.data.crop == "none":
+        del settings["crop"]  # an evaluation from before there were others goes on
     evaluation = Evaluation(
         judge,
         batches,

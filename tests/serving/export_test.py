@@ -65,14 +65,15 @@ def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("wrn-10-1", {}), ("resnext-50-32x4d", {"stem": "small"})]
+    ("name", "options", "crop"),
+    [("wrn-10-1", {}, "center"), ("resnext-50-32x4d", {"stem": "small"}, "none")],
 )
-def test_served_without_our_code_it_gives_the_networks_numbers(tmp_path, name, options):
+def test_served_without_our_code_it_gives_the_networks_numbers(tmp_path, name, options, crop):
     network = disturb(networks.build(name, SHAPE, CLASSES, **options))
-    version = export(network, tmp_path / "exports")
+    version = export(network, tmp_path / "exports", crop=crop)
     pixels = np.random.default_rng(2).integers(0, 256, (64, *SHAPE), dtype=np.uint8)
     images, files = pixels.astype(np.float32) / 255, (13 * FILES)[:64]
-    decoded = np.stack([decode_and_resize(content, SHAPE) for content in files])
+    decoded = np.stack([decode_and_resize(content, SHAPE, crop) for content in files])
     sent = {"serving_default": images, "pixels": pixels, "encoded": files}
     seen = {"serving_default": images, "pixels": images, "encoded": decoded}
     asked = [(signature, n) for signature in sent for n in (1, 7, 64)]
@@ -88,13 +89,14 @@ def small() -> keras.Model:
     return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
 
 
-def test_encoded_images_are_decoded_as_in_evaluation(tmp_path):
+@pytest.mark.parametrize("crop", ["none", "center"])
+def test_encoded_images_are_decoded_as_in_evaluation(tmp_path, crop):
     # The network returns the image itself: what it was given is what it answers.
     look = keras.Sequential([keras.Input((8, 6, 3)), keras.layers.Flatten()])
-    served = tf.saved_model.load(export(look, tmp_path)).signatures["encoded"]
+    served = tf.saved_model.load(export(look, tmp_path, crop=crop)).signatures["encoded"]
     logits = served(image_bytes=tf.constant(FILES))["logits"].numpy()
     for row, content in zip(logits, FILES, strict=True):
-        expected = np.ravel(decode_and_resize(content, (8, 6, 3)))
+        expected = np.ravel(decode_and_resize(content, (8, 6, 3), crop))
         np.testing.assert_allclose(row, expected, atol=1e-6, rtol=0)
 
 

@@ -191,6 +191,10 @@ def test_each_signature_says_what_is_done_to_its_images():
         f"resized bilinearly to 4 x 6, as their luminance, as in evaluation | {outputs}" in text
     )
     assert '"signature_name": "encoded"' in text
+    assert (
+        "resized cubically to a shortest edge of 7, of which the centre, 4 x 6, is taken, as"
+        in (model_card(network(), INPUTS, None, crop="center"))
+    )
 
 
 def test_a_defence_says_what_it_does_and_what_it_costs():
