@@ -3,14 +3,6 @@
 from robust_tf.experiment.calibrating import calibrate
 from robust_tf.experiment.evaluation import evaluate
 from robust_tf.experiment.exporting import export_model
-from robust_tf.experiment.importing import export_checkpoint, import_checkpoint
 from robust_tf.experiment.training import train
 
-__all__ = [
-    "calibrate",
-    "evaluate",
-    "export_checkpoint",
-    "export_model",
-    "import_checkpoint",
-    "train",
-]
+__all__ = ["calibrate", "evaluate", "export_model", "train"]

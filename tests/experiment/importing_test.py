@@ -12,8 +12,8 @@ from absl import flags
 from robust_tf import command_line, networks
 from robust_tf.config import flagfile
 from robust_tf.errors import InputError
-from robust_tf.experiment import export_checkpoint, import_checkpoint
 from robust_tf.experiment.exporting import publish
+from robust_tf.experiment.importing import export_checkpoint, import_checkpoint
 from robust_tf.networks import checkpoint_files, resnet
 from robust_tf.networks.published import Architecture
 from robust_tf.plans import Import
