@@ -10,7 +10,6 @@ import pytest
 from absl import flags
 
 from robust_tf import command_line, networks
-from robust_tf.config import flagfile
 from robust_tf.errors import InputError
 from robust_tf.experiment.exporting import publish
 from robust_tf.experiment.importing import export_checkpoint, import_checkpoint
@@ -53,6 +52,15 @@ def refusal(plan, capsys) -> str:
     return capsys.readouterr().err
 
 
+def flags_of(plan) -> dict:
+    """What the flags are once its flags.cfg is read back."""
+    try:
+        flags.FLAGS(["train", f"--flagfile={plan.run_dir / 'flags.cfg'}"])
+        return flags.FLAGS.flag_values_dict()
+    finally:
+        forget_flags()
+
+
 def test_the_run_directory_is_one_like_any_other(plan, tmp_path):
     import_checkpoint(plan)
     run = plan.run_dir
@@ -69,22 +77,19 @@ def test_the_run_directory_is_one_like_any_other(plan, tmp_path):
 
 def test_its_flags_load_back(plan):
     import_checkpoint(plan)
-    try:
-        flags.FLAGS(["train", f"--flagfile={plan.run_dir / 'flags.cfg'}"])
-        asked = ("dataset", "image_size", "network", "activation", "denoise", "denoise_at", "eps")
-        for name in asked:
-            assert flags.FLAGS[name].value == getattr(plan, name), name
-        assert flags.FLAGS.stem == "small" and flags.FLAGS.eval_eps == plan.eps
-    finally:
-        forget_flags()
+    said = flags_of(plan)
+    asked = ("dataset", "image_size", "network", "activation", "denoise", "denoise_at", "eps")
+    for name in asked:
+        assert said[name] == getattr(plan, name), name
+    assert said["stem"] == "small" and said["eval_eps"] == plan.eps
 
 
-def test_imagenets_images_are_cropped_and_its_classes_have_names(plan, capsys):
+def test_imagenets_images_are_cropped_and_its_classes_have_names(plan):
     variables = public_graph.filled(ONE.shapes(1000, 3))
     checkpoint_files.write(plan.checkpoint, variables)
     import_checkpoint(dataclasses.replace(plan, dataset="imagenet"))
-    saved = flagfile.read(plan.run_dir / "flags.cfg")
-    assert (saved["dataset"], saved["crop"]) == ("imagenet", "center")
+    said = flags_of(plan)
+    assert (said["dataset"], said["crop"]) == ("imagenet", "center")
     assert len((plan.run_dir / "class_names.txt").read_text().splitlines()) == 1000
 
 
