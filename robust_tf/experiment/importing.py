@@ -69,16 +69,17 @@ def _write(
 
 def _class_names(plan: plans.Import, classes: int) -> tuple[str, ...]:
     """From their file, or ImageNet's; none are known of another data set."""
-    names = ()
     if plan.class_names:
-        names = tuple(plan.class_names.read_text(encoding="utf-8").splitlines())
+        text = plan.class_names.read_bytes().decode("utf-8", errors="replace")
+        names = tuple(text.splitlines())
     elif plan.dataset == "imagenet":
         names = class_names.IMAGENET
-    if names and len(names) != classes:
+    else:
+        return ()
+    if len(names) != classes:
         raise InputError(
             f"{plan.checkpoint} tells {classes} classes apart, but {len(names)} names are given "
-            f"to them; expected --class_names=FILE with {classes}, or the --dataset that they are "
-            "of."
+            f"to them; expected --class_names=FILE with {classes} lines, or another --dataset."
         )
     return names
 

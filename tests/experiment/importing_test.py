@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import pathlib
 from unittest import mock
 
 import keras
@@ -123,6 +124,10 @@ def test_what_does_not_fit_is_a_list_and_nothing_is_written(plan, capsys):
         ({"network": "wrn-28-10"}, "--network=wrn-28-10 is unknown"),
         ({"denoise": "none"}, "holds resnet-50 with --denoise=dot --denoise_at=group --stem=small"),
         ({"dataset": "imagenet"}, "tells 10 classes apart, but 1000 names are given"),
+        (
+            {"class_names": pathlib.Path("/dev/null")},
+            "but 0 names are given to them; expected --cl",
+        ),
         ({"image_size": 0}, "cannot take images of shape (0, 0, 3)"),
     ],
 )

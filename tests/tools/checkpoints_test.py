@@ -18,7 +18,10 @@ from tests.networks import public_graph
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "golden"
 MISSING = "the golden numbers are not beside the project"
-TOOLS = ROOT / "tools"
+IMPORT, EXPORT = (str(ROOT / "tools" / f"{verb}_checkpoint") for verb in ("import", "export"))
+BY_PYTHON = (sys.executable, EXPORT)
+# As it is, a tool finds the environment that tools/test has made.
+AS_IS = (IMPORT,) if (ROOT / ".venv").exists() else (sys.executable, IMPORT)
 ONE = Architecture("resnet-50", "embedded_gaussian", "group")
 FLAGS = ("--network=resnet-50", "--denoise=embedded_gaussian", "--denoise_at=group")
 
@@ -53,7 +56,7 @@ def checkpoint(tmp_path_factory):
 def run_dir(checkpoint):
     """What the one tool makes of it."""
     folder = checkpoint.parent / "run"
-    done = run(str(TOOLS / "import_checkpoint"), str(checkpoint), *FLAGS, f"--run_dir={folder}")
+    done = run(*AS_IS, str(checkpoint), *FLAGS, f"--run_dir={folder}")
     assert f"Run written to {folder}" in done.stdout and done.stderr == ""
     return folder
 
@@ -79,8 +82,7 @@ def test_logits_are_the_golden_ones(logits):
 
 def test_the_other_tool_gives_the_file_back_to_the_bit(checkpoint, run_dir):
     back = checkpoint.parent / "back.npz"
-    tool = (sys.executable, str(TOOLS / "export_checkpoint"))
-    done = run(*tool, str(run_dir), str(back))
+    done = run(*BY_PYTHON, str(run_dir), str(back))
     assert done.stdout == f"295 variables written to {back}\n" and done.stderr == ""
     before, after = checkpoint_files.read(checkpoint), checkpoint_files.read(back)
     assert before.keys() == after.keys()
@@ -88,9 +90,9 @@ def test_the_other_tool_gives_the_file_back_to_the_bit(checkpoint, run_dir):
 
 
 def test_bad_usage_is_answered_with_status_2():
-    done = run(str(TOOLS / "import_checkpoint"), "x.npz", "--network=resnet-50", status=2)
+    done = run(*AS_IS, "x.npz", "--network=resnet-50", status=2)
     assert "--run_dir" in done.stderr
-    done = run(str(TOOLS / "export_checkpoint"), "runs/x", status=2)
+    done = run(*BY_PYTHON, "runs/x", status=2)
     assert "FILE.npz" in done.stderr
 
 
