@@ -25,23 +25,28 @@ def run(main: Callable[[], None]) -> None:
         del argv
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
-        try:
-            main()
-        except InputError as error:
-            _refuse(str(error))
-        except OSError as error:
-            # A folder that is a file, a full disk, no permission: the user's, if it has a name.
-            if error.filename is None:
-                raise
-            _refuse(f"{error.filename} cannot be used: {error.strerror}.")
-        except FloatingPointError as error:
-            print(error, file=sys.stderr)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            print("Interrupted; the same command goes on from here.", file=sys.stderr)
-            sys.exit(130)
+        answer(main)
 
     app.run(guarded, flags_parser=_parse)
+
+
+def answer(main: Callable[[], None]) -> None:
+    """Calls main, and turns bad input into a sentence and status 2."""
+    try:
+        main()
+    except InputError as error:
+        _refuse(str(error))
+    except OSError as error:
+        # A folder that is a file, a full disk, no permission: the user's, if it has a name.
+        if error.filename is None:
+            raise
+        _refuse(f"{error.filename} cannot be used: {error.strerror}.")
+    except FloatingPointError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
 
 
 def _parse(argv: list[str]) -> list[str]:

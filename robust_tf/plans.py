@@ -243,6 +243,22 @@ class Export:
 
 
 @dataclasses.dataclass(frozen=True)
+class Import:
+    """A run directory of a published checkpoint."""
+
+    checkpoint: pathlib.Path
+    network: str
+    activation: str | None
+    denoise: str
+    denoise_at: str
+    dataset: str
+    image_size: int
+    eps: float
+    class_names: pathlib.Path | None
+    run_dir: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
 class Calibrate:
     """A calibration of Active Defense."""
 

@@ -62,8 +62,8 @@ def save(run_dir: pathlib.Path) -> None:
         temporary.write_text("\n".join(lines) + "\n")
 
 
-def write_calibration(path: pathlib.Path, **values: str | float) -> None:
-    """Writes what was found for a defence, so that --flagfile, evaluate and export read it."""
+def write(path: pathlib.Path, **values: str | float) -> None:
+    """Writes these flags, so that --flagfile, evaluate and export read them."""
     with files.replacing(path) as temporary:
         temporary.write_text("".join(f"--{name}={value}\n" for name, value in values.items()))
 

@@ -27,7 +27,7 @@ def calibrate(plan: plans.Calibrate) -> None:
             line.show(so_far)
 
     found = defenses.calibrate(features, batches, images, seeds, sigma, say)
-    flagfile.write_calibration(
+    flagfile.write(
         plan.output,
         defense_layer=plan.defense_layer,
         defense_delta=found.delta,

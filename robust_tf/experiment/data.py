@@ -13,6 +13,8 @@ from robust_tf.errors import InputError
 
 # In a run directory, so that an export needs no data.
 CLASS_NAMES = "class_names.txt"
+# Beside them where the network was not trained here: where it comes from.
+SOURCE = "source.txt"
 
 
 def load(plan: plans.Data, split: str) -> Examples:

@@ -6,7 +6,7 @@ import keras
 
 from robust_tf import networks, plans
 from robust_tf.config import flagfile
-from robust_tf.experiment.data import class_names
+from robust_tf.experiment.data import SOURCE, class_names
 from robust_tf.experiment.defending import active_defense
 from robust_tf.serving import folders
 from robust_tf.serving.export import export
@@ -73,9 +73,10 @@ def _run(model: pathlib.Path) -> pathlib.Path:
 
 
 def _origin(run: pathlib.Path, network: keras.Model) -> Origin:
-    flags = run / "flags.cfg"
+    flags, source = run / "flags.cfg", run / SOURCE
     return Origin(
         flags=flagfile.read(flags) if flags.exists() else {},
+        source=source.read_text().strip() if source.exists() else "",
         results=run / "results" if run.is_dir() else run.parent,
         weights=networks.fingerprint(network),
     )

@@ -1,11 +1,13 @@
 """Where the variables of published tensorpack checkpoints have their place in our networks.
 
 location("group0/block1/conv2/bn/mean/EMA")  # ("group0_block1_bn2", "moving_mean")
+name_of("group0_block1_bn2", "moving_mean")  # "group0/block1/conv2/bn/mean/EMA"
 """
 
 import re
 
 _KERNEL = {"W": "kernel"}
+_THETA, _PHI = {"W": "theta"}, {"W": "phi"}
 _DENSE = {"W": "kernel", "b": "bias"}
 _NORM = {
     "gamma": "gamma",
@@ -13,32 +15,36 @@ _NORM = {
     "mean/EMA": "moving_mean",
     "variance/EMA": "moving_variance",
 }
-_BLOCK = r"group(\d+)/block(\d+)"
-# tensorpack's scope, our layer, and the layer's variables by their names in that scope.
+_SCOPE, _OURS = "group{}/block{}", "group{}_block{}"
+# tensorpack's scope, our layer, and the layer's variables by their names in that scope; {} is a
+# number, the same in both.
 _LAYERS = (
-    (r"conv0", "conv0", _KERNEL),
-    (r"conv0/bn", "bn0", _NORM),
-    (rf"{_BLOCK}/conv([123])", "group{}_block{}_conv{}", _KERNEL),
-    (rf"{_BLOCK}/conv([123])/bn", "group{}_block{}_bn{}", _NORM),
-    (rf"{_BLOCK}/convshortcut", "group{}_block{}_shortcut", _KERNEL),
-    (rf"{_BLOCK}/convshortcut/bn", "group{}_block{}_shortcut_bn", _NORM),
-    (rf"{_BLOCK}/non_local/embedding_theta", "group{}_block{}_denoise", {"W": "theta"}),
-    (rf"{_BLOCK}/non_local/embedding_phi", "group{}_block{}_denoise", {"W": "phi"}),
-    (rf"{_BLOCK}/non_local/conv", "group{}_block{}_denoise_conv", _KERNEL),
-    (rf"{_BLOCK}/non_local/conv/bn", "group{}_block{}_denoise_bn", _NORM),
-    (r"group(\d+)_denoise/embedding_theta", "group{}_denoise", {"W": "theta"}),
-    (r"group(\d+)_denoise/embedding_phi", "group{}_denoise", {"W": "phi"}),
-    (r"group(\d+)_denoise/conv", "group{}_denoise_conv", _KERNEL),
-    (r"group(\d+)_denoise/conv/bn", "group{}_denoise_bn", _NORM),
-    (r"linear", "logits", _DENSE),
+    ("conv0", "conv0", _KERNEL),
+    ("conv0/bn", "bn0", _NORM),
+    *((f"{_SCOPE}/conv{k}", f"{_OURS}_conv{k}", _KERNEL) for k in (1, 2, 3)),
+    *((f"{_SCOPE}/conv{k}/bn", f"{_OURS}_bn{k}", _NORM) for k in (1, 2, 3)),
+    (f"{_SCOPE}/convshortcut", f"{_OURS}_shortcut", _KERNEL),
+    (f"{_SCOPE}/convshortcut/bn", f"{_OURS}_shortcut_bn", _NORM),
+    (f"{_SCOPE}/non_local/embedding_theta", f"{_OURS}_denoise", _THETA),
+    (f"{_SCOPE}/non_local/embedding_phi", f"{_OURS}_denoise", _PHI),
+    (f"{_SCOPE}/non_local/conv", f"{_OURS}_denoise_conv", _KERNEL),
+    (f"{_SCOPE}/non_local/conv/bn", f"{_OURS}_denoise_bn", _NORM),
+    ("group{}_denoise/embedding_theta", "group{}_denoise", _THETA),
+    ("group{}_denoise/embedding_phi", "group{}_denoise", _PHI),
+    ("group{}_denoise/conv", "group{}_denoise_conv", _KERNEL),
+    ("group{}_denoise/conv/bn", "group{}_denoise_bn", _NORM),
+    ("linear", "logits", _DENSE),
+)
+# What tensorpack calls training's own: counters, summaries, and the optimizers' slots.
+_SLOTS = r"Momentum|Adam|Adam_1|Adadelta|Adadelta_1|RMSProp|RMSProp_1|Adagrad|AccumGrad"
+_TRAINING = re.compile(
+    r"learning_rate|global_step|local_step|(.+/)?beta[12]_power|(.+/)?EMA/.+|apply_gradients.*|"
+    rf"AccumGrad.*|.+/({_SLOTS})"
 )
 
 
 def location(name: str) -> tuple[str, str] | None:
     """Returns the layer and its variable that `name` fills, None where it fills none.
-
-    None stands for what training leaves in a checkpoint (learning_rate, global_step, EMA/
-    summaries, slots of the optimizer) and for anything else that these networks do not have.
 
     Args:
       name: a variable of tensorpack's ResNet, ResNetDenoise or ResNeXtDenoiseAll, with or without
@@ -46,8 +52,27 @@ def location(name: str) -> tuple[str, str] | None:
     """
     name = name.removesuffix(":0")
     for scope, layer, variables in _LAYERS:
-        found = re.fullmatch(rf"{scope}/(.+)", name)
+        found = re.fullmatch(f"{_pattern(scope)}/(.+)", name)
         if found and found[found.lastindex] in variables:
             *numbers, variable = found.groups()
             return layer.format(*numbers), variables[variable]
     return None
+
+
+def name_of(layer: str, variable: str) -> str | None:
+    """Returns what fills a layer's variable, None where such a checkpoint has no name for it."""
+    for scope, ours, variables in _LAYERS:
+        found = re.fullmatch(_pattern(ours), layer)
+        if found and variable in variables.values():
+            theirs = next(theirs for theirs, own in variables.items() if own == variable)
+            return f"{scope.format(*found.groups())}/{theirs}"
+    return None
+
+
+def is_of_training(name: str) -> bool:
+    """Whether training alone needs this variable, so that it may lie in a checkpoint unread."""
+    return _TRAINING.fullmatch(name.removesuffix(":0")) is not None
+
+
+def _pattern(template: str) -> str:
+    return template.replace("{}", r"(\d+)")

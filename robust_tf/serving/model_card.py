@@ -39,11 +39,13 @@ class Origin:
       flags: of its training run, by name; empty where there is no run.
       results: the folder in which its evaluations have left their results.
       weights: the network's fingerprint: results of other weights are not its own.
+      source: where it comes from, if it was not trained here.
     """
 
     flags: Mapping[str, str]
     results: pathlib.Path
     weights: str
+    source: str = ""
 
 
 def model_card(
@@ -70,7 +72,7 @@ def model_card(
         f"# Model card: {flags.get('network', network.name)} for {flags.get('dataset', 'images')}",
         _summary(network, class_names),
         "## Training",
-        _training(flags),
+        _training(flags, origin.source if origin else ""),
         "## Accuracy",
         recorded.accuracy(found),
         "## Signatures",
@@ -111,7 +113,9 @@ def _listed(class_names: Sequence[str] | None) -> str:
     return f" ({', '.join(class_names[:_NAMES_SHOWN])}{more}), by number in class_names.txt"
 
 
-def _training(flags: Mapping[str, str]) -> str:
+def _training(flags: Mapping[str, str], source: str) -> str:
+    if source:
+        return source
     if not {"method", "norm", "eps"} <= flags.keys():
         return "Nothing is known of it: the network was not exported from a run of training."
     noise = flags["method"] == "fpd" and flags.get("fpd_input") == "noise"

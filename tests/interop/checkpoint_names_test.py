@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from robust_tf import networks
-from robust_tf.interop.checkpoint_names import location
+from robust_tf.interop.checkpoint_names import is_of_training, location, name_of
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "golden"
 
@@ -44,6 +44,7 @@ def manifest(name: str) -> dict[str, tuple[int, ...]]:
 )
 def test_places(name, place):
     assert location(name) == location(f"{name}:0") == place
+    assert name_of(*place) == name
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,46 @@ def test_what_is_no_weight_has_no_place(name):
     assert location(name) is None
 
 
+@pytest.mark.parametrize(
+    ("layer", "variable"),
+    [("logits", "gamma"), ("before_squeeze", "kernel"), ("group0_denoise", "w_f"), ("", "")],
+)
+def test_what_the_published_networks_do_not_have_has_no_name(layer, variable):
+    assert name_of(layer, variable) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "learning_rate:0",
+        "global_step:0",
+        "beta1_power",
+        "EMA/cross_entropy_loss/biased",
+        "tower0/EMA/loss/local_step:0",
+        "conv0/W/Momentum:0",
+        "group0/block0/conv1/bn/gamma/Adam_1",
+        "apply_gradients/AccumGrad/conv0/W",
+    ],
+)
+def test_what_training_leaves_is_told(name):
+    assert is_of_training(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["conv0/bn/mean/EMA", "conv0/bn/variance/EMA:0", "conv0/W", "linear/bias", "Momentum"]
+)
+def test_weights_and_strangers_are_not_of_training(name):
+    assert not is_of_training(name)
+
+
 @pytest.mark.parametrize("name", ["R50", "R101", "R152", "R152-Denoise", "X101-DenoiseAll"])
 def test_no_two_variables_share_a_place(name):
     names = manifest(name)
     places = [location(variable) for variable in names]
     assert None not in places
     assert len(set(places)) == len(names)
+    assert [name_of(*place) for place in places] == list(names)
+    assert not any(map(is_of_training, names))
 
 
 @pytest.mark.parametrize("suffix", ["", ":0"])

@@ -1,0 +1,106 @@
+"""Makes a run directory of a published tensorpack checkpoint, and such a checkpoint of a run."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import tempfile
+
+import keras
+
+from robust_tf import networks, plans
+from robust_tf.config import flagfile
+from robust_tf.data import class_names
+from robust_tf.errors import InputError
+from robust_tf.experiment.data import SOURCE, keep_class_names
+from robust_tf.networks import checkpoint_files, exchange, published
+
+
+def import_checkpoint(plan: plans.Import) -> None:
+    """Writes the run directory that the plan describes, whole or not at all."""
+    if plan.run_dir.exists() and (not plan.run_dir.is_dir() or any(plan.run_dir.iterdir())):
+        raise InputError(f"--run_dir={plan.run_dir} is there already; expected a new folder.")
+    print(f"Reading {plan.checkpoint}", flush=True)
+    variables = checkpoint_files.read(plan.checkpoint)
+    shapes = {name: values.shape for name, values in variables.items()}
+    stem = published.stem(shapes)
+    asked = published.Architecture(plan.network, plan.denoise, plan.denoise_at, stem)
+    published.fits(plan.checkpoint, shapes, asked)
+    classes, channels = published.classes_and_channels(shapes)
+    names = _class_names(plan, classes)
+    print(f"Building {plan.network} and writing it", flush=True)
+    network = networks.build(
+        plan.network,
+        (plan.image_size, plan.image_size, channels),
+        classes,
+        activation=plan.activation,
+        stem=stem,
+        denoise=plan.denoise,
+        denoise_at=plan.denoise_at,
+    )
+    exchange.fill(network, variables)
+    _write(plan, network, _flags(plan, stem, channels), names)
+    print(f"Run written to {plan.run_dir} (checkpoints/best.keras, flags.cfg, {SOURCE})")
+
+
+def export_checkpoint(run_dir: pathlib.Path, checkpoint: pathlib.Path) -> None:
+    """Writes the network of a run, or in a .keras file, as a published checkpoint is written."""
+    variables = exchange.weights(networks.load(run_dir))
+    checkpoint_files.write(checkpoint, variables)
+    print(f"{len(variables)} variables written to {checkpoint}")
+
+
+def _write(
+    plan: plans.Import, network: keras.Model, flags: dict[str, str | float], names: tuple[str, ...]
+) -> None:
+    plan.run_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="importing-", dir=plan.run_dir.parent) as folder:
+        run_dir = pathlib.Path(folder) / "run"
+        checkpoints = run_dir / "checkpoints"
+        checkpoints.mkdir(parents=True)
+        network.save(checkpoints / "best.keras")
+        shutil.copyfile(checkpoints / "best.keras", checkpoints / "last.keras")
+        flagfile.write(run_dir / "flags.cfg", **flags)
+        (run_dir / SOURCE).write_text(_source(plan.checkpoint))
+        if names:
+            keep_class_names(run_dir, names)
+        os.replace(run_dir, plan.run_dir)
+
+
+def _class_names(plan: plans.Import, classes: int) -> tuple[str, ...]:
+    """From their file, or ImageNet's; none are known of another data set."""
+    if plan.class_names:
+        text = plan.class_names.read_bytes().decode("utf-8", errors="replace")
+        names = tuple(text.splitlines())
+    elif plan.dataset == "imagenet":
+        names = class_names.IMAGENET
+    else:
+        return ()
+    if len(names) != classes:
+        raise InputError(
+            f"{plan.checkpoint} tells {classes} classes apart, but {len(names)} names are given "
+            f"to them; expected --class_names=FILE with {classes} lines, or another --dataset."
+        )
+    return names
+
+
+def _flags(plan: plans.Import, stem: str, channels: int) -> dict[str, str | float]:
+    """What of a run's flags is known of it, and evaluate, export and predict go by."""
+    asked = ("dataset", "image_size", "network", "denoise", "denoise_at", "eps")
+    flags = {name: getattr(plan, name) for name in asked}
+    flags |= {"channels": channels, "stem": stem, "norm": "Linf", "eval_eps": plan.eps, "seed": 0}
+    if plan.activation:
+        flags["activation"] = plan.activation
+    if plan.dataset == "imagenet":
+        flags["crop"] = "center"
+    return flags
+
+
+def _source(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return (
+        f"Its weights were imported from {path.name} (SHA-256 {digest}). The checkpoints that were "
+        "published with feature denoising (github.com/facebookresearch/ImageNet-Adversarial-"
+        "Training) are for non-commercial use, under the licence CC BY-NC 4.0.\n"
+    )
