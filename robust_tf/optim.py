@@ -123,7 +123,7 @@ def schedule(
       total_steps: updates of the whole run, where cosine reaches 0.
       drops: updates after which piecewise multiplies the rate by drop_factor.
       drop_factor: see drops.
-      warmup_steps: linear from warmup_from over this many updates.
+      warmup_steps: linear from warmup_from over this many updates, unless that would not rise.
       warmup_from: the rate of the first update of a warm-up.
     """
     if kind not in ("constant", "piecewise", "cosine"):
@@ -137,7 +137,8 @@ def schedule(
         main = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
     else:
         main = Constant(learning_rate)
-    return LinearWarmup(main, warmup_steps, warmup_from) if warmup_steps else main
+    rises = warmup_steps and warmup_from < learning_rate
+    return LinearWarmup(main, warmup_steps, warmup_from) if rises else main
 
 
 @contextlib.contextmanager

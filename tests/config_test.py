@@ -92,6 +92,9 @@ def test_a_number_may_be_a_fraction(given, expected):
         (["--seed=1", "x", "--eps=1"], "'x' is left over"),
         (["--flagfile=none.cfg"], "none.cfg"),
         (["--sync_bn", "--accumulate=2"], "--accumulate=2 cannot be used with --sync_bn"),
+        (["--lr=0.5", "--lr_per_256=0.1"], "--lr=0.5 and --lr_per_256=0.1 are both given;"),
+        (["--dry_run_replicas=2"], "--dry_run_replicas does nothing without --dry_run"),
+        (["--attack_step_rule=cad"], "--attack_step_rule=cad is unknown; did you mean caad?"),
         (["--fpd_inner=3"], "expected 0, 2 or 4"),
         (["--bat_beta=5"], "--bat_beta does nothing with --method=pgd_at; it is of bat."),
         (["--fpd_clean=flip"], "--fpd_clean does nothing with --fpd=none; it is of full."),
@@ -159,7 +162,8 @@ def test_the_flags_know_every_method_and_filter():
 
 EVERY_KIND = (
     "--eps=8/255 --dataset=cifar10 --lr_drops=2,3 --sync_bn --nonesterov --attack_start=none "
-    "--ema=0.999 --attack_step_size=2/255 --steps_per_epoch=7 --attack_target=least_likely"
+    "--ema=0.999 --attack_step_size=2/255 --steps_per_epoch=7 --attack_target=least_likely "
+    "--lr_per_256=0.1"
 ).split()
 
 
@@ -174,6 +178,17 @@ def test_what_was_used_loads_back(arguments, tmp_path):
     assert _plan(SAVE, f"--flagfile={saved}") == plan
     assert saved.read_text() == text
     assert [p.name for p in saved.parent.iterdir()] == ["flags.cfg"]
+
+
+def test_the_rate_follows_the_batch_and_not_the_saved_flags(tmp_path):
+    run_dir = f"--run_dir={tmp_path}"
+    given = ("--lr_per_256=1/10", "--optimizer=adam", "--dry_run", "--dry_run_replicas=128")
+    plan = _plan(SAVE, run_dir, "--batch_size=4096", *given)
+    assert "lr=1.6," in plan and "dry_run=True, dry_run_replicas=128" in plan
+    saved = (tmp_path / "flags.cfg").read_text()
+    assert "--lr_per_256=0.1\n" in saved and "--lr=" not in saved and "dry_run" not in saved
+    other = _plan(SHOW, f"--flagfile={tmp_path}/flags.cfg", "--batch_size=32")
+    assert "lr=0.0125," in other
 
 
 def test_a_resumed_run_must_be_the_same_run(tmp_path):

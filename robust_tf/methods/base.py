@@ -48,6 +48,8 @@ class Method(keras.Model):
       accumulate: micro-batches of which one update is made.
       weight_decay: wd in the penalty wd / 2 * sum of squares of all kernels.
       label_smoothing: a in the training loss' labels (1 - a) y + a / classes; attacks see none.
+      block: images of so many consecutive indices share what an attack draws for a block; None is
+        one block for all.
     """
 
     # Names of the values that this method's loss reports.
@@ -64,6 +66,7 @@ class Method(keras.Model):
         accumulate: int = 1,
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
+        block: int | None = None,
     ):
         super().__init__(name="method")
         self.network = network
@@ -75,6 +78,7 @@ class Method(keras.Model):
         self.accumulate = accumulate
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
+        self.block = block
         names = {"loss", "accuracy", "adv_accuracy", *self.reports}
         self._means = {name: keras.metrics.Mean(name=name) for name in sorted(names)}
         self.built = True
@@ -141,7 +145,7 @@ class Method(keras.Model):
 
     def seeds(self, index: tf.Tensor) -> tf.Tensor:
         """One seed pair an image, for this update."""
-        return draws.image_seeds(self.seed, self.optimizer.iterations.value, index)
+        return draws.image_seeds(self.seed, self.optimizer.iterations.value, index, self.block)
 
     def batch_seeds(self, index: tf.Tensor) -> tf.Tensor:
         """The same seed pair for every image of the global batch, for this update."""
