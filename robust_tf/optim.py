@@ -48,7 +48,8 @@ class SGD(_ClipReduced, keras.optimizers.SGD):
         if not self.momentum:
             self.assign_sub(variable, learning_rate * gradient)
             return
-        m = tf.cast(self.momentum, variable.dtype)
+        # A Python number takes the variable's precision; tf.cast would round it to float32.
+        m = self.momentum
         velocity = self.momentums[self._get_variable_index(variable)]
         v = m * tf.cast(velocity, variable.dtype) + gradient
         self.assign(velocity, v)

@@ -3,6 +3,7 @@
 from robust_tf.experiment.calibrating import calibrate
 from robust_tf.experiment.evaluation import evaluate
 from robust_tf.experiment.exporting import export_model
+from robust_tf.experiment.preview import dry_run
 from robust_tf.experiment.training import train
 
-__all__ = ["calibrate", "evaluate", "export_model", "train"]
+__all__ = ["calibrate", "dry_run", "evaluate", "export_model", "train"]

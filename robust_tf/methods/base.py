@@ -36,6 +36,15 @@ def hits(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.argmax(logits, axis=-1, output_type=label.dtype) == label, tf.float32)
 
 
+def check_parts(size: int | None, accumulate: int) -> int:
+    """A replica's images of a batch, which must be as many for each part."""
+    if size is None or size % accumulate:
+        raise InputError(
+            f"--accumulate={accumulate} must divide each replica's batch of {size} images."
+        )
+    return size
+
+
 class Method(keras.Model):
     """A way of training a network.
 
@@ -153,7 +162,7 @@ class Method(keras.Model):
 
     def by_part(self, function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.Tensor:
         """`function` of the batch, computed micro-batch by micro-batch and put together again."""
-        self._check_parts(tensors[0])
+        check_parts(tensors[0].shape[0], self.accumulate)
         if self.accumulate == 1:
             return function(*tensors)
         parts = [tf.reshape(t, (self.accumulate, -1, *t.shape[1:])) for t in tensors]
@@ -174,7 +183,7 @@ class Method(keras.Model):
             reports; its arguments are those of the batch, but seeds in place of the indices.
           batch: (images, labels, indices), or any tensors followed by the images' indices.
         """
-        size = self._check_parts(batch[0])
+        size = check_parts(batch[0].shape[0], self.accumulate)
         gradients, values = self._part(loss, batch, 0)
         if self.accumulate > 1:
             gradients, values = self._other_parts(loss, batch, (gradients, values))
@@ -182,15 +191,6 @@ class Method(keras.Model):
         for name, value in values.items():
             self._means[name].update_state(value / size, sample_weight=size)
         return self._results(values)
-
-    def _check_parts(self, x: tf.Tensor) -> int:
-        """How many images there are, which must be so many for each part."""
-        size = x.shape[0]
-        if size is None or size % self.accumulate:
-            raise InputError(
-                f"--accumulate={self.accumulate} must divide each replica's batch of {size} images."
-            )
-        return size
 
     def _part(self, loss: MethodLoss, batch: Batch, part: tf.Tensor | int):
         """The gradients of one micro-batch's share of the loss, and its reported values' sums."""
