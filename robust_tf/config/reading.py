@@ -148,11 +148,6 @@ def _fill_for_training() -> None:
     fill({"run_dir": f"runs/{FLAGS.dataset}-{FLAGS.network}-{FLAGS.method}"})
 
 
-def _learning_rate() -> float:
-    """That of the batch: it stays open in the flags, for another batch has another."""
-    return FLAGS.lr if FLAGS.lr_per_256 is None else FLAGS.lr_per_256 * FLAGS.batch_size / 256
-
-
 def _refuse_contradictions() -> None:
     if FLAGS.lr_per_256 is not None and FLAGS.lr is not None:
         raise InputError(
@@ -191,6 +186,11 @@ def _refuse_flags_of_others() -> None:
                     f"--{name} does nothing with --{flag}={FLAGS[flag].value}; it is of "
                     f"{', '.join(users)}."
                 )
+
+
+def _learning_rate() -> float:
+    """That of the batch: it stays open in the flags, for another batch has another."""
+    return FLAGS.lr if FLAGS.lr_per_256 is None else FLAGS.lr_per_256 * FLAGS.batch_size / 256
 
 
 def _refuse_default_radius(eps: float | None) -> None:
