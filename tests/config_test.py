@@ -152,6 +152,41 @@ def test_every_flagfile_loads():
             assert "Cost: " in text and "came out" in text, line.split()[0]
 
 
+IMAGENET_ROWS = {
+    "caad": "resnext-101-32x8d dot@block pgd_at 20 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet50": "resnet-50 none@group pgd_at 20 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet50_denoise": "resnet-50 dot@block pgd_at 20 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet152": "resnet-152 none@group pgd_at 30 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet152_denoise": "resnet-152 embedded_gaussian@group pgd_at 30 1.6 "
+    "[35, 70, 95] of 110",
+    "imagenet_resnet50_bat": "resnet-50 none@group bat 2 0.1 [30, 60, 90] of 100",
+}
+SHOW_ROWS = """
+import sys
+from absl import flags
+from robust_tf import config
+for row in sys.argv[1:]:
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    flags.FLAGS(["train", f"--flagfile=flags/{row}.cfg"])
+    plan = config.train()
+    network, rate = plan.network, plan.optimizer
+    print(
+        network.network,
+        f"{network.denoise}@{network.denoise_at}",
+        plan.recipe.method,
+        plan.attack.attack_steps,
+        f"{rate.lr:g} {list(rate.lr_drops)} of {plan.epochs}",
+    )
+"""
+
+
+def test_the_rows_on_imagenet_are_their_papers():
+    lines = _plan(SHOW_ROWS, *IMAGENET_ROWS, cwd=ROOT).splitlines()
+    assert lines == list(IMAGENET_ROWS.values())
+
+
 def test_the_flags_know_every_method_and_filter():
     program = (
         "from robust_tf.config import definitions\n"
