@@ -167,7 +167,7 @@ kinds.number("lr", None, "learning rate after warm-up (by data set)")
 kinds.number(
     "lr_per_256",
     None,
-    "instead of --lr, the learning rate of 256 images an update: of B, B / 256 of it",
+    "instead of --lr, the learning rate for every 256 images of a batch: 16 times it for 4,096",
 )
 kinds.number("momentum", 0.9, "momentum of sgd", high=1)
 kinds.switch("nesterov", False, "Nesterov's momentum")

@@ -157,7 +157,7 @@ def _denoising(network: keras.Model, images: int) -> str:
 def _bytes(count: float) -> str:
     """Bytes as a person says them."""
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:,.2f} GB"
