@@ -40,7 +40,8 @@ def sweep(result: dict, path: pathlib.Path) -> bool:
         axis.set_xticks(marks, _labels(marks))
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-        axis.legend()
+    # In one of them only: it may lie on a curve, and both have the same.
+    figure.axes[0].legend()
     with files.replacing(path) as temporary:
         FigureCanvasAgg(figure).print_png(str(temporary))
     return True
