@@ -83,6 +83,8 @@ class Evaluation:
         }
         parameters = {name: hyperparameters(attack) for name, attack in rows.items()}
         settings = {**self.about, **self.settings, "examples": len(self.indices)}
+        # Of a measurement, whose rounding may differ between machines that share an evaluation.
+        settings.pop("warnings", None)
         settings["saved"] = str(self.saved.folder) if self.saved else None
         decisions = Decisions.enough(self.judge.decisions, rows, self.submissions)
         settings["decisions"] = [decisions.attacked, decisions.clean]
