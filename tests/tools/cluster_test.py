@@ -61,6 +61,7 @@ def test_workers_that_died_are_started_again_and_bad_flags_are_not(slurm, plan, 
     assert done.returncode == status
     expected = "-m robust_tf.train --flagfile=README.md --run_dir=a b --seed=1"
     assert len(notes) == calls and all(note.endswith(expected) for note in notes)
+    assert [line.split()[-3] for line in done.stdout.splitlines()] == ["1", "2"][: calls - 1]
     assert all("--kill-on-bad-exit=1" in note for note in notes)
 
 
