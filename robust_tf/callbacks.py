@@ -18,14 +18,14 @@ from robust_tf import backup, files, networks, optim, progress
 class ProgressLine(keras.callbacks.Callback):
     """Epoch, step, the epoch's means so far, images per second, and the time left of the run."""
 
-    def __init__(self, batch_size: int, first_epoch: int):
+    def __init__(self, batch_size: int, begun: backup.Progress):
         super().__init__()
-        self.batch_size, self.first_epoch = batch_size, first_epoch
+        self.batch_size, self.begun = batch_size, begun
 
     def on_train_begin(self, logs=None):
         """Starts the clock."""
         self.line = progress.Line()
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         self.done, self.training_seconds = 0, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -35,6 +35,9 @@ class ProgressLine(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Shows the line when it is time."""
         now = time.monotonic()
+        if self.begun.has(self.epoch, batch + 1):
+            self.step_begun = now
+            return
         self.done += 1
         self.training_seconds += now - self.step_begun
         self.step_begun = now
@@ -51,9 +54,9 @@ class ProgressLine(keras.callbacks.Callback):
 
     def _text(self, step, logs) -> str:
         epochs, steps = self.params["epochs"], self.params["steps"]
-        left = (epochs - self.first_epoch) * steps - self.done
+        left = (epochs - self.begun.epochs) * steps - self.begun.steps - self.done
         # Validation is part of the time an epoch takes.
-        seconds_left = (time.monotonic() - self.begun) / max(self.done, 1) * left
+        seconds_left = (time.monotonic() - self.started) / max(self.done, 1) * left
         values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
         return (
             f"epoch {self.epoch + 1}/{epochs}  step {step}/{steps}  {values}  "
@@ -105,9 +108,12 @@ class SharedStatistics(keras.callbacks.Callback):
 class AveragedEvaluation(keras.callbacks.Callback):
     """Validates the averaged weights, where the optimizer keeps them."""
 
+    def __init__(self):
+        super().__init__()
+        self.swap = contextlib.ExitStack()
+
     def on_test_begin(self, logs=None):
         """Puts the averaged weights in."""
-        self.swap = contextlib.ExitStack()
         self.swap.enter_context(optim.averaged_weights(self.model))
 
     def on_test_end(self, logs=None):
@@ -122,6 +128,17 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.run_dir, self.monitor, self.best = run_dir, monitor, begun.best
 
+    def back_up(self, epochs: int, steps: int = 0, unfinished: dict | None = None) -> None:
+        """Writes the backup.
+
+        Args:
+          epochs: how many are finished.
+          steps: updates of the next one.
+          unfinished: what else going on there needs.
+        """
+        progress = backup.Progress(epochs, self.best, steps)
+        backup.save(self.run_dir, self.model, progress, unfinished)
+
     def on_epoch_end(self, epoch, logs=None):
         """Writes them, the backup last: what it says is finished is on disk."""
         folder = self.run_dir / "checkpoints"
@@ -130,7 +147,7 @@ class Checkpoints(keras.callbacks.Callback):
             if logs[self.monitor] > self.best:
                 self.best = float(logs[self.monitor])
                 self._write(folder / "best.keras")
-        backup.save(self.run_dir, self.model, backup.Progress(epoch + 1, self.best))
+        self.back_up(epoch + 1)
 
     def _write(self, path):
         with files.replacing(path) as temporary:

@@ -4,13 +4,14 @@ if __name__ == "__main__":
     command_line.run(main)
 """
 
+import signal
 import sys
 from collections.abc import Callable
 
 from absl import app, flags, logging
 
 from robust_tf.config import definitions
-from robust_tf.errors import InputError
+from robust_tf.errors import InputError, Preempted
 
 FLAGS = flags.FLAGS
 
@@ -44,6 +45,9 @@ def answer(main: Callable[[], None]) -> None:
     except FloatingPointError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+    except Preempted as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
     except KeyboardInterrupt:
         print("Interrupted; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)

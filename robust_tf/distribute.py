@@ -7,11 +7,15 @@ workers' connections are made then.
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from robust_tf.errors import InputError
+
+# Those that train; a cluster may have others.
+_JOBS = ("chief", "worker")
 
 
 def strategy() -> tf.distribute.Strategy:
@@ -20,7 +24,7 @@ def strategy() -> tf.distribute.Strategy:
     if "TF_CONFIG" in os.environ:
         _check_tf_config(os.environ["TF_CONFIG"])
         made = tf.distribute.MultiWorkerMirroredStrategy()
-    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "SLURM_PROCID" in os.environ:
+    elif _under_slurm():
         made = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_slurm_workers())
     elif len(tf.config.list_physical_devices("GPU")) > 1:
         made = tf.distribute.MirroredStrategy()
@@ -51,7 +55,53 @@ def worker_count(of: tf.distribute.Strategy) -> int:
     if resolver is None or not resolver.cluster_spec():
         return 1
     spec = resolver.cluster_spec()
-    return sum(spec.num_tasks(job) for job in spec.jobs if job in ("chief", "worker"))
+    return sum(spec.num_tasks(job) for job in spec.jobs if job in _JOBS)
+
+
+class Place(NamedTuple):
+    """Which of the processes that work together this one is."""
+
+    worker: int = 0
+    workers: int = 1
+
+
+def place() -> Place:
+    """This process' place, from TF_CONFIG or Slurm, for what needs no strategy."""
+    if "TF_CONFIG" in os.environ:
+        config = _check_tf_config(os.environ["TF_CONFIG"])
+        sizes = {job: len(config["cluster"].get(job, ())) for job in _JOBS}
+        job, index = config["task"]["type"], config["task"]["index"]
+        if job not in _JOBS:
+            raise InputError(
+                f"TF_CONFIG gives this process the task {job}, which has no work here; expected "
+                f"{' or '.join(_JOBS)}."
+            )
+        # The chief comes before the workers.
+        before = sizes["chief"] if job == "worker" else 0
+        return Place(before + index, sum(sizes.values()))
+    if _under_slurm():
+        tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
+        return Place(int(os.environ["SLURM_PROCID"]), tasks)
+    return Place()
+
+
+def any_worker(of: tf.distribute.Strategy) -> Callable[[bool], bool]:
+    """A function that says whether any worker calls it with True; all of them must call it."""
+    if worker_count(of) == 1:
+        return bool
+
+    def total(number: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        # Of its own: the argument lies on no replica's device.
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(number))
+
+    graph = tf.function(lambda number: of.run(total, (number,)), autograph=False)
+
+    def anywhere(mine: bool) -> bool:
+        result = graph(tf.constant(mine, tf.float32))
+        return float(of.experimental_local_results(result)[0]) > 0
+
+    return anywhere
 
 
 def same_everywhere(of: tf.distribute.Strategy, number: int) -> bool:
@@ -61,7 +111,7 @@ def same_everywhere(of: tf.distribute.Strategy, number: int) -> bool:
 
     def mean() -> tf.Tensor:
         context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.constant(number, tf.float32))
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.constant(number, tf.float64))
 
     result = tf.function(lambda: of.run(mean), autograph=False)()
     return float(of.experimental_local_results(result)[0]) == number
@@ -83,6 +133,10 @@ def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> Non
     )
 
 
+def _under_slurm() -> bool:
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "SLURM_PROCID" in os.environ
+
+
 def _slurm_workers() -> tf.distribute.cluster_resolver.ClusterResolver:
     """Slurm's tasks as workers, each with its share of its node's GPUs."""
     resolvers = tf.distribute.cluster_resolver
@@ -98,7 +152,7 @@ def _slurm_workers() -> tf.distribute.cluster_resolver.ClusterResolver:
     )
 
 
-def _check_tf_config(text: str) -> None:
+def _check_tf_config(text: str) -> dict:
     try:
         config = json.loads(text)
         task = config["task"]
@@ -111,3 +165,4 @@ def _check_tf_config(text: str) -> None:
             '{"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}, '
             f"got {text!r}."
         )
+    return config

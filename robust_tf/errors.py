@@ -1,4 +1,4 @@
-"""The one exception for bad input: commands print its sentence and exit with status 2."""
+"""Bad input, whose sentence commands print and exit with status 2; being told to end."""
 
 import difflib
 from collections.abc import Collection
@@ -6,6 +6,10 @@ from collections.abc import Collection
 
 class InputError(ValueError):
     """What the user gave cannot be used; the message is one sentence with what was expected."""
+
+
+class Preempted(Exception):
+    """The process was told to end and has saved; the message is one sentence that says what."""
 
 
 def unknown(what: str, name: str, known: Collection[str]) -> InputError:

@@ -122,6 +122,7 @@ class Train:
     seed: int
     deterministic: bool
     val_attack: str
+    backup_every: int | None
     run_dir: pathlib.Path
     export_dir: pathlib.Path | None
     keep_exports: int | None

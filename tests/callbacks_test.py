@@ -20,7 +20,7 @@ def clock(monkeypatch):
 
 
 def _progress(first_epoch: int) -> callbacks.ProgressLine:
-    line = callbacks.ProgressLine(batch_size=32, first_epoch=first_epoch)
+    line = callbacks.ProgressLine(batch_size=32, begun=backup.Progress(first_epoch))
     line.set_params({"epochs": 3, "steps": 4})
     line.on_train_begin()
     return line
@@ -58,7 +58,7 @@ def test_a_resumed_run_has_less_left(clock, capsys):
 
 def test_the_history_has_the_images_per_second(tmp_path):
     history = tmp_path / "history.csv"
-    watching = callbacks.ProgressLine(8, 0), keras.callbacks.CSVLogger(str(history))
+    watching = callbacks.ProgressLine(8, backup.Progress()), keras.callbacks.CSVLogger(str(history))
     training.fit(training.method(), *watching)
     with open(history, newline="") as file:
         rows = list(csv.DictReader(file))

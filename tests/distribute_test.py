@@ -69,6 +69,42 @@ def test_several_devices_of_one_process_are_its_replicas():
     assert distribute.local_replicas(strategy) == len(devices)
 
 
+@pytest.mark.parametrize(
+    ("cluster", "task_type", "index", "place"),
+    [
+        (CLUSTER, "worker", 1, (1, 2)),
+        ({"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "chief", 0, (0, 3)),
+        ({"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "worker", 1, (2, 3)),
+        ({**CLUSTER, "ps": ["d:1"]}, "worker", 0, (0, 2)),
+    ],
+)
+def test_a_process_knows_its_place_without_a_strategy(
+    cluster, task_type, index, place, monkeypatch
+):
+    config = {"cluster": cluster, "task": {"type": task_type, "index": index}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert distribute.place() == place
+
+
+def test_slurms_variables_are_a_place_too_and_nothing_is_the_only_one(monkeypatch):
+    assert distribute.place() == (0, 1)
+    monkeypatch.setenv("SLURM_PROCID", "5")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "16")
+    assert distribute.place() == (5, 16)
+
+
+def test_a_task_without_work_gets_its_sentence(monkeypatch):
+    config = {"cluster": {**CLUSTER, "ps": ["d:1"]}, "task": {"type": "ps", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(InputError, match="gives this process the task ps, which has no work here"):
+        distribute.place()
+
+
+def test_one_worker_alone_is_any_of_them():
+    anywhere = distribute.any_worker(tf.distribute.get_strategy())
+    assert anywhere(True) and not anywhere(False)
+
+
 def _place(cluster: dict[str, list[str]], task_type: str, task_id: int):
     """What of a strategy is_chief and worker_count look at; a real one would wait for its peers."""
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(

@@ -27,12 +27,15 @@ def method(rate: float = 0.1, **options) -> Method:
     return made
 
 
-def fit(trained: Method, *watching: keras.callbacks.Callback, steps: int = 2) -> None:
-    """Two epochs, each with a validation."""
+def fit(
+    trained: Method, *watching: keras.callbacks.Callback, steps: int = 2, first_epoch: int = 0
+) -> None:
+    """Two epochs, or those that are left of them, each with a validation."""
     data = tf.data.Dataset.from_tensors(BATCH).repeat()
     trained.fit(
         data,
         epochs=2,
+        initial_epoch=first_epoch,
         steps_per_epoch=steps,
         validation_data=data,
         validation_steps=1,

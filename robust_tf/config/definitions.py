@@ -198,6 +198,12 @@ kinds.checked(
     attack_names.parse_for_validation,
     "attack for choosing the best network (pgd-10; clean for what trains without an attack)",
 )
+kinds.count(
+    "backup_every",
+    None,
+    "updates of an epoch between two backups (one after each epoch; SIGTERM makes one at once)",
+    low=1,
+)
 kinds.name(
     "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"
 )

@@ -11,6 +11,7 @@ FLAGS = flags.FLAGS
 
 # Where a run is and how its data are read may differ when it is resumed; nothing else may.
 _FREE_ON_RESUME = {"run_dir", "data_dir", "data_processes", "export_dir", "keep_exports"}
+_FREE_ON_RESUME |= {"backup_every"}
 # What is not of a run, and not of its flags.cfg.
 OF_AN_EVALUATION = ("model", "attacks", "step_size", "restarts", "targeted", "examples", "output")
 OF_AN_EVALUATION += ("attacked_output", "signature", "input_name", "output_name")

@@ -20,7 +20,8 @@ from robust_tf.evaluation.random_judge import Decisions
 from robust_tf.evaluation.result import result
 from robust_tf.evaluation.sanity import Findings
 from robust_tf.evaluation.saving import Saved
-from robust_tf.evaluation.state import State, write_json
+from robust_tf.evaluation.sharing import Part
+from robust_tf.evaluation.state import write_json
 from robust_tf.evaluation.table import table
 from robust_tf.evaluation.verdict import verdict, verdict_table
 
@@ -42,6 +43,7 @@ class Evaluation:
       settings: what else an evaluation that goes on must have in common with the stopped one.
       submissions: numbers of times that a random judge is also asked about the same image.
       keep_transfers: a folder for the images that are made on other networks.
+      share: (worker, workers) where several evaluate together; the first writes the result.
     """
 
     def __init__(
@@ -57,16 +59,19 @@ class Evaluation:
         settings: dict | None = None,
         submissions: tuple[int, ...] = (),
         keep_transfers: pathlib.Path | None = None,
+        share: tuple[int, int] = (0, 1),
     ):
         self.judge, self.batches, self.indices = judge, batches, indices
         self.output, self.saved, self.findings = output, saved, findings
         self.settings, self.submissions = settings or {}, submissions
-        self.keep_transfers = keep_transfers
+        self.keep_transfers, self.share = keep_transfers, share
         threat = {"norm": judge.threat.norm, "eps": judge.threat.epsilon}
         self.about = {**about, "threat": threat, "seed": judge.seed, "quantized": judge.quantize}
 
-    def run(self, attacks: dict[str, Attack | Sweep]) -> dict:
+    def run(self, attacks: dict[str, Attack | Sweep]) -> dict | None:
         """Evaluates, prints the table, and returns the result that it writes.
+
+        Of several workers the first does, when all of them are done, and the others return None.
 
         Args:
           attacks: by name; "clean" is run whether or not it is among them. An untargeted one is
@@ -78,10 +83,13 @@ class Evaluation:
         }
         parameters = {name: hyperparameters(attack) for name, attack in rows.items()}
         settings = {**self.about, **self.settings, "examples": len(self.indices)}
+        # Of a measurement, whose rounding may differ between machines that share an evaluation.
+        settings.pop("warnings", None)
         settings["saved"] = str(self.saved.folder) if self.saved else None
         decisions = Decisions.enough(self.judge.decisions, rows, self.submissions)
         settings["decisions"] = [decisions.attacked, decisions.clean]
-        self.state = State(self.output, {**settings, "attacks": parameters})
+        self.part = Part(self.output, {**settings, "attacks": parameters}, *self.share)
+        self.state, self.own = self.part.state, self.part.of(self.indices)
         clean = decisions.clean
         self.cascade = Cascade(
             self.judge, self.batches, self.state, clean, self.saved, self._keeping
@@ -91,14 +99,21 @@ class Evaluation:
                 self._attack(name, attack)
         finally:
             self.state.save(force=True)
-        found = result(self.about, rows, parameters, self.state, decisions)
+        if not self.part.finish():
+            return None
+        self.part.collect(self.indices)
+        self._finish_images(rows)
+        return self._write(result(self.about, rows, parameters, self.state, decisions))
+
+    def _write(self, found: dict) -> dict:
+        """Writes and shows the result, with its verdict."""
         said = table(found)
         if self.findings:
             lines = self._verdict(found)
             found["gradient_masking"] = [line._asdict() for line in lines]
             said += f"\n\n{verdict_table(lines)}"
         write_json(self.output, found)
-        self.state.remove()
+        self.part.remove()
         print(f"\n{said}\n")
         picture = self.output.with_suffix(".png")
         if plots.sweep(found, picture):
@@ -129,14 +144,17 @@ class Evaluation:
     def _attack(self, name: str, attack: Attack | Sweep) -> None:
         """Runs what the state does not have of an attack."""
         whole = name == "clean" or aim_of(attack).targeted or self.saved
-        standing = self.indices if whole else self.state.right("clean")
+        standing = self.own if whole else self.state.right("clean")
         if isinstance(attack, Sweep):
             self.cascade.together(attack.attacks, attack, standing)
         else:
             self.cascade.run(name, stages(name, attack), standing)
-        if self.saved and name != "clean":
-            for row in _rows(name, attack):
-                first = next(iter(stages(row, _rows(name, attack)[row])))
+
+    def _finish_images(self, rows: dict[str, Attack]) -> None:
+        """Collects the images that all workers have written."""
+        for row, attack in rows.items():
+            if self.saved and row != "clean":
+                first = next(iter(stages(row, attack)))
                 path = self.saved.finish(row, self.state.of(first)["index"])
                 print(f"{row}  images written to {path}")
 

@@ -27,18 +27,22 @@ class State:
     Args:
       output: the result's file; the state lies beside it until the result is written.
       settings: what the outcomes depend on; a state of other settings is not gone on with.
+      part: of several workers' states, what tells this one from the others'.
     """
 
-    def __init__(self, output: pathlib.Path, settings: dict):
-        self.path = output.with_name(f".{output.stem}.state.json")
+    def __init__(self, output: pathlib.Path, settings: dict, part: str = ""):
+        self.path = output.with_name(f".{output.stem}.state{part}.json")
         # What an earlier version of the program has written has other columns.
         self.settings = {**settings, "outcome": list(OUTCOME)}
-        self.stages: dict[str, dict] = {}
         self.saved = time.monotonic()
-        if self.path.exists():
-            state = json.loads(self.path.read_text())
-            if state["settings"] == self.settings:
-                self.stages = state["stages"]
+        self.stages: dict[str, dict] = self.read(self.path) or {}
+
+    def read(self, path: pathlib.Path) -> dict[str, dict] | None:
+        """The outcomes of a state with the same settings; None where there is none."""
+        if not path.exists():
+            return None
+        state = json.loads(path.read_text())
+        return state["stages"] if state["settings"] == self.settings else None
 
     def of(self, stage: str) -> dict:
         """A stage's outcomes so far, an entry an image, and the seconds it took."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from robust_tf import plans
+from robust_tf import distribute, plans, preemption
 from robust_tf.attack_names import OF_FEATURES, gradient_free, parse
 from robust_tf.attacks import aims, named
 from robust_tf.data.examples import Examples
@@ -39,6 +39,7 @@ SUBSTITUTE_IMAGES = 1000
 
 def evaluate(plan: plans.Evaluate) -> None:
     """Evaluates as planned."""
+    place = distribute.place()
     single_threaded_ops()
     test_set = data.load(plan.data, "test")
     subject = load(plan.model, plan.signature, plan.input_name, plan.output_name)
@@ -69,6 +70,8 @@ def evaluate(plan: plans.Evaluate) -> None:
         "dataset": plan.data.dataset,
         "warnings": cautions,
         **_of_the_defense(plan),
+        # Whose seconds are added up.
+        **({"workers": place.workers} if place.workers > 1 else {}),
     }
     of_a_saved_model = ("signature", "input_name", "output_name")
     settings = dataclasses.asdict(plan.data) | {n: getattr(plan, n) for n in of_a_saved_model}
@@ -85,9 +88,12 @@ def evaluate(plan: plans.Evaluate) -> None:
         settings=settings,
         submissions=plan.submissions,
         keep_transfers=plan.keep_transfers,
+        share=place,
     )
     source = _source(plan, subject, behind, test_set)
-    evaluation.run(_attacks(plan, subject, findings, judge.threat, source))
+    attacks = _attacks(plan, subject, findings, judge.threat, source)
+    with preemption.ending():
+        evaluation.run(attacks)
 
 
 def _findings(plan: plans.Evaluate, subject: Subject, test_set: Examples) -> Findings:

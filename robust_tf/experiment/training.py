@@ -1,5 +1,6 @@
 """Trains what a plan describes, on every worker, and writes the run directory."""
 
+import functools
 import pathlib
 
 import keras
@@ -19,6 +20,7 @@ from robust_tf.errors import InputError
 from robust_tf.experiment import preview
 from robust_tf.experiment.data import keep_class_names, load
 from robust_tf.experiment.exporting import publish
+from robust_tf.preemption import Backups, Termination
 
 
 def train(plan: plans.Train) -> None:
@@ -38,10 +40,11 @@ def train(plan: plans.Train) -> None:
     with strategy.scope():
         method = building.method(plan, train_set.image_shape, len(train_set.class_names), steps)
     progress = backup.restore(plan.run_dir, method)
-    if not distribute.same_everywhere(strategy, progress.epochs):
+    updates = progress.epochs * steps + progress.steps
+    if not distribute.same_everywhere(strategy, updates):
         raise InputError(
             f"--run_dir={plan.run_dir} is not the same for all workers: this one finds "
-            f"{progress.epochs} finished epochs there; expected a folder that all of them share."
+            f"{updates} updates there; expected a folder that all of them share."
         )
     if progress.epochs < plan.epochs:
         if chief:
@@ -60,19 +63,20 @@ def _preview(plan, method, strategy, train_set) -> None:
 
 def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:
     """Runs Keras' fit on every worker's own share of the data."""
-    done = begun.epochs * steps
+    done = begun.epochs * steps + begun.steps
     try:
-        method.fit(
-            _training_batches(plan, strategy, train_set, done),
-            epochs=plan.epochs,
-            initial_epoch=begun.epochs,
-            steps_per_epoch=steps,
-            validation_data=_validation_batches(plan, strategy, val_set),
-            validation_steps=validation_batches(val_set, plan.batch_size),
-            callbacks=_callbacks(plan, strategy, val_set, begun),
-            shuffle=False,
-            verbose=0,
-        )
+        with Termination() as termination:
+            method.fit(
+                _training_batches(plan, strategy, train_set, done),
+                epochs=plan.epochs,
+                initial_epoch=begun.epochs,
+                steps_per_epoch=steps,
+                validation_data=_validation_batches(plan, strategy, val_set),
+                validation_steps=validation_batches(val_set, plan.batch_size),
+                callbacks=_callbacks(plan, strategy, val_set, begun, termination),
+                shuffle=False,
+                verbose=0,
+            )
     except tf.errors.OpError as error:
         raise_from_stream(error)
         raise
@@ -104,26 +108,40 @@ def _validation_batches(plan, strategy, val_set):
     return strategy.distribute_datasets_from_function(share)
 
 
-def _callbacks(plan, strategy, val_set, begun) -> list[keras.callbacks.Callback]:
+def _callbacks(plan, strategy, val_set, begun, termination) -> list[keras.callbacks.Callback]:
     """What every worker does, and what the chief alone does: write."""
-    everyone = [
-        callbacks.NaNStop(plan.run_dir),
-        callbacks.SharedStatistics(),
-        callbacks.AveragedEvaluation(),
-    ]
+    averaging = callbacks.AveragedEvaluation()
+    everyone = [callbacks.NaNStop(plan.run_dir), callbacks.SharedStatistics(), averaging]
+    backups = functools.partial(
+        Backups,
+        termination,
+        distribute.any_worker(strategy),
+        begun,
+        every=plan.backup_every,
+        stop_averaging=averaging.swap.close,
+    )
     if not distribute.is_chief(strategy):
-        return everyone
-    history = plan.run_dir / "history.csv"
-    callbacks.trim_history(history, begun.epochs)
+        return [*everyone, backups(write=None)]
+    callbacks.trim_history(plan.run_dir / "history.csv", begun.epochs)
     monitor = "val_accuracy" if plan.val_attack == "clean" else "val_adv_accuracy"
+    checkpoints = callbacks.Checkpoints(plan.run_dir, monitor, begun)
+    return [
+        callbacks.ProgressLine(plan.batch_size, begun),
+        *everyone,
+        *_records(plan.run_dir, val_set),
+        checkpoints,
+        # The last one: an epoch is saved before its end may be the run's.
+        backups(write=checkpoints.back_up),
+    ]
+
+
+def _records(run_dir, val_set) -> list[keras.callbacks.Callback]:
+    """What shows the course of the training."""
     pictures = next(iter(evaluation_dataset(val_set, 8)))
     return [
-        callbacks.ProgressLine(plan.batch_size, begun.epochs),
-        *everyone,
-        keras.callbacks.CSVLogger(str(history), append=True),
-        keras.callbacks.TensorBoard(str(plan.run_dir / "tb"), write_graph=False),
-        callbacks.ImageGrid(plan.run_dir / "tb" / "images", pictures, val_set.class_names),
-        callbacks.Checkpoints(plan.run_dir, monitor, begun),
+        keras.callbacks.CSVLogger(str(run_dir / "history.csv"), append=True),
+        keras.callbacks.TensorBoard(str(run_dir / "tb"), write_graph=False),
+        callbacks.ImageGrid(run_dir / "tb" / "images", pictures, val_set.class_names),
     ]
 
 

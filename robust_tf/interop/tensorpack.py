@@ -8,6 +8,7 @@ for ever for a process that died; ParallelMap does not.
 
 import ctypes
 import logging
+import multiprocessing.util
 import os
 import signal
 from typing import Any
@@ -47,7 +48,8 @@ class _Worker(MultiProcessMapDataZMQ._Worker):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != self._parent:  # it died before the line above
             return
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Both come to a whole group of processes, whose parent still needs this one to end well.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         cv2.setNumThreads(0)  # OpenCV's own threads do not survive a fork
         super().run()
@@ -62,6 +64,8 @@ class ParallelMap(MultiProcessMapDataZMQ):
     def reset_state(self) -> None:
         self._owner = os.getpid()
         super().reset_state()
+        # At exit multiprocessing would send them SIGTERM, and wait for ever.
+        multiprocessing.util.Finalize(self, _kill, (self._procs,), exitpriority=0)
 
     def _create_worker(self, id: bytes, pipename: str, hwm: int) -> _Worker:
         # tensorpack's high-water mark makes ZeroMQ drop replies, and the parent wait for them for
@@ -82,9 +86,7 @@ class ParallelMap(MultiProcessMapDataZMQ):
         """Ends the worker processes; may be called more than once, and in any thread."""
         # A forked child holds a copy of this object, whose end must not kill its siblings.
         if self._reset_done and self._owner == os.getpid():
-            for process in self._procs:
-                process.kill()
-                process.join()
+            _kill(self._procs)
 
     def __del__(self) -> None:
         self.close()
@@ -92,3 +94,9 @@ class ParallelMap(MultiProcessMapDataZMQ):
         if self._reset_done and self._owner == os.getpid() and not self.context.closed:
             self.socket.close(0)
             self.context.destroy(0)
+
+
+def _kill(processes: list[multiprocessing.Process]) -> None:
+    for process in processes:
+        process.kill()
+        process.join()

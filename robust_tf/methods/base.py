@@ -20,6 +20,8 @@ from robust_tf import draws
 from robust_tf.attacks import PGD
 from robust_tf.errors import InputError
 from robust_tf.losses import cross_entropy, soft_cross_entropy
+from robust_tf.methods.statistics import OwnStatistics
+from robust_tf.methods.unfinished import Unfinished
 from robust_tf.victim import Victim, network_victim
 
 # float16 has no number for small gradients; a power of two changes no bit of other precisions.
@@ -106,9 +108,8 @@ class Method(keras.Model):
             averages = self.optimizer._model_variables_moving_average
             for average, variable in zip(averages, self.trainable_variables, strict=True):
                 average.assign(variable)
-        self._share = tf.function(
-            lambda: self.distribute_strategy.run(self._average_statistics), autograph=False
-        )
+        self._statistics = OwnStatistics(self.network, self.distribute_strategy)
+        self.unfinished = Unfinished(self, self._means, self._statistics)
 
     def share_statistics(self) -> None:
         """Gives all replicas the mean of their batch norm's moving statistics.
@@ -116,19 +117,7 @@ class Method(keras.Model):
         Without synchronized batch norm each replica moves its own, and no network that one of them
         saves would be the one that all of them validate.
         """
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            self._share()
-
-    def _average_statistics(self) -> None:
-        variables = [v.value for v in self.network.non_trainable_variables]
-        statistics = [v for v in variables if v.dtype.is_floating]
-        if not statistics:
-            return
-        context = tf.distribute.get_replica_context()
-        own = [tf.identity(variable) for variable in statistics]
-        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
-        for variable, mean in zip(statistics, means, strict=True):
-            variable.assign(mean)
+        self._statistics.share()
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -92,22 +92,21 @@ def difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
-def finished_epochs(run_dir: pathlib.Path) -> int:
-    """How many the backup has, which may not be there yet."""
+def progress(run_dir: pathlib.Path) -> tuple[int, int]:
+    """The backup's finished epochs and the steps of the next one; it may not be there yet."""
     path = run_dir / "backup" / "state.npz"
     if not path.exists():
-        return 0
+        return 0, 0
     with np.load(path) as arrays:
-        return int(arrays["epochs"])
+        return int(arrays["epochs"]), int(arrays["steps"])
 
 
-def kill_in_epoch(process: subprocess.Popen, run_dir: pathlib.Path, epoch: int, kill) -> None:
-    """Calls `kill` while this epoch (from 1 on) is under way, and checks that it was."""
+def end_in_epoch(process: subprocess.Popen, run_dir: pathlib.Path, epoch: int, end) -> None:
+    """Calls `end` once this epoch (from 1 on) has a backup, and checks that it was not over."""
     deadline = time.monotonic() + 200
-    while finished_epochs(run_dir) < epoch - 1:
-        assert process.poll() is None, "the run ended before it could be killed"
+    while progress(run_dir) <= (epoch - 1, 0):
+        assert process.poll() is None, "the run ended before it could be ended"
         assert time.monotonic() < deadline, "the run took too long to get there"
         time.sleep(0.05)
-    time.sleep(0.1)
-    kill()
-    assert finished_epochs(run_dir) == epoch - 1, "the epoch was over when it was killed"
+    end()
+    assert progress(run_dir)[0] == epoch - 1, "the epoch was over when it was ended"

@@ -89,7 +89,7 @@ def judge_points(attacks: dict, output: pathlib.Path, **options) -> dict:
 
 
 def judge_images(
-    rest, output: pathlib.Path, *, steps: int = 3, seed: int = 0, epsilon: float = 0.125
+    rest, output: pathlib.Path, *, steps: int = 3, seed: int = 0, epsilon: float = 0.125, **more
 ) -> dict:
     """The result of the thirty images under two attacks with random starts."""
     threat = Threat("Linf", epsilon)
@@ -97,13 +97,13 @@ def judge_images(
         "pgd": PGD(threat, steps=steps),
         "restarts": PGD(threat, steps=1, restarts=2, clean_start=0.5),
     }
-    return evaluated(VICTIM, rest, 30, attacks, output, threat=threat, seed=seed)
+    return evaluated(VICTIM, rest, 30, attacks, output, threat=threat, seed=seed, **more)
 
 
 def timeless(result: dict) -> dict:
-    """A result without what the clock said."""
-    rows = {
-        name: {key: value for key, value in row.items() if key != "seconds"}
-        for name, row in result["attacks"].items()
+    """A result, or a part of one, without what the clock said."""
+    return {
+        key: timeless(value) if isinstance(value, dict) else value
+        for key, value in result.items()
+        if key != "seconds"
     }
-    return {**result, "attacks": rows}

@@ -43,10 +43,12 @@ def launch_python(count: int, body: str, *options: str) -> tuple[int, str, str]:
     return launch(str(count), *options, "--", sys.executable, "-c", WORKER_HEADER + body)
 
 
-def start_sleepers(count: int, setup: str = "") -> tuple[subprocess.Popen, list[int]]:
+def start_sleepers(
+    count: int, setup: str = "", *options: str
+) -> tuple[subprocess.Popen, list[int]]:
     """Starts workers that only sleep, and gives the launcher and the workers' process ids."""
     body = WORKER_HEADER + setup + "\n" + SLEEP
-    launcher = start(str(count), "--", sys.executable, "-c", body)
+    launcher = start(str(count), *options, "--", sys.executable, "-c", body)
     lines = [launcher.stdout.readline() for _ in range(count)]
     return launcher, [int(line.split()[-1]) for line in lines]
 
@@ -195,6 +197,19 @@ def test_a_second_control_c_does_not_wait_for_a_deaf_worker():
     assert_all_end(pids)
 
 
+def test_workers_have_the_grace_to_save_in_and_no_more():
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    saves = (
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), print('saved'), sys.exit()))"
+    )
+    launcher, pids = start_sleepers(2, f"{deaf} if index else {saves}", "--grace=1")
+    launcher.terminate()
+    # Long before the 60 seconds that are usual.
+    assert launcher.wait(timeout=20) == 128 + signal.SIGTERM
+    assert launcher.stdout.read() == "[0] saved\n"
+    assert_all_end(pids)
+
+
 def test_workers_die_with_a_killed_launcher():
     launcher, pids = start_sleepers(2)
     os.kill(launcher.pid, signal.SIGKILL)
@@ -212,6 +227,7 @@ def test_workers_die_with_a_killed_launcher():
         (["2", "--"], "COMMAND is missing"),
         (["2", "--", "no-such-program"], "COMMAND no-such-program was not found"),
         (["2", "--restart=-1", "--", "true"], "--restart: expected a whole number from 0 up"),
+        (["2", "--grace=long", "--", "true"], "--grace: expected a whole number from 0 up"),
         (["2", "3", "--", "true"], "unrecognized arguments: 3"),
     ],
 )
