@@ -23,8 +23,8 @@ _AREAS = (0.08, 1.0)
 _ASPECTS = (3 / 4, 4 / 3)
 _TRIES = 10
 _BRIGHTNESS = _CONTRAST = _SATURATION = (0.6, 1.4)
-# The principal components of ImageNet's RGB values in [0, 1], a column each, and the roots of their
-# variances (Krizhevsky et al. 2012), which are scaled by draws of this deviation.
+# The principal components of ImageNet's RGB values in [0, 1], a column each, added in multiples of
+# their eigenvalues that are normal draws of this deviation (Krizhevsky et al. 2012).
 _LIGHTING = 0.1
 _COMPONENTS = np.array(
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]

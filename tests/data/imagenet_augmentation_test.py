@@ -1,5 +1,7 @@
 """ImageNet's augmentation: which parts it takes, what it does to colours, what it draws from."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from robust_tf.data.augmentation import augmentation
 from robust_tf.data.cubic import cubic
 from robust_tf.data.examples import ArrayImages, Examples
 from robust_tf.data.imagenet_augmentation import changed, colours, random_window
+from robust_tf.data.stream import TrainingStream
 
 SHAPE = (24, 24, 3)
 
@@ -127,6 +130,22 @@ def test_every_size_and_grey(size, channels):
     for shape in (SHAPE, (24, 30, 1)):
         result = changed(pixels, shape, rng(3))
         assert result.shape == shape and result.dtype == np.uint8
+
+
+def test_workers_and_resumed_runs_draw_the_same():
+    pixels = np.stack([image() + np.uint8(k) for k in range(6)])
+    toy = Examples("imagenet", "train", "a", ArrayImages(pixels, "toy"), [0] * 6, SHAPE)
+
+    def read(count, **options):
+        stream = TrainingStream(toy, batch_size=4, seed=2, processes=0, **options)
+        return [found for found, *_ in itertools.islice(stream, count)]
+
+    whole = read(24)  # four epochs
+    np.testing.assert_array_equal(read(12, start=3), whole[12:])
+    halves = [read(12, shard=(worker, 2)) for worker in range(2)]
+    shared = [half[2 * batch + k] for batch in range(6) for half in halves for k in range(2)]
+    np.testing.assert_array_equal(shared, whole)
+    assert len({found.tobytes() for found in whole}) == 24  # each epoch draws anew
 
 
 def test_it_is_offered_to_every_set_and_takes_the_decoded_image():
