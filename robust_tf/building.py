@@ -2,13 +2,17 @@
 
 import keras
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from robust_tf import losses, networks, optim, plans
-from robust_tf.attacks import PGD, Curriculum, aims, compiled, named
+from robust_tf.attacks import PGD, Curriculum, aims, compiled, named, step_size
 from robust_tf.errors import InputError
 from robust_tf.methods import METHODS, Method
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim, network_victim
+
+# Paper 1's code draws once for the 32 images of a GPU whether they start clean.
+_CLEAN_START_BLOCK = 32
 
 
 def method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
@@ -20,8 +24,8 @@ def method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
       classes: how many.
       steps: updates an epoch.
     """
-    network = _network(plan, image_shape, classes, plan.network.precision)
-    optimizer = _optimizer(plan.optimizer, plan.epochs, steps)
+    built_network = network(plan, image_shape, classes)
+    optimizer = _optimizer(plan, steps)
     attack = _attack(plan.attack, Threat(plan.norm, plan.eps))
     if plan.attack.attack_warmup_epochs:
         length = round(plan.attack.attack_warmup_epochs * steps)
@@ -31,18 +35,49 @@ def method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
     if plan.val_attack != "clean":
         val_attack = compiled(named(plan.val_attack, Threat(plan.norm, plan.eval_eps)), xla)
     built = METHODS[plan.recipe.method](
-        network,
+        built_network,
         attack=compiled(attack, xla),
-        victim=_victim(plan, network, image_shape, classes),
+        victim=_victim(plan, built_network, image_shape, classes),
         val_attack=val_attack,
         seed=plan.seed,
         accumulate=plan.accumulate,
         weight_decay=plan.recipe.weight_decay,
         label_smoothing=plan.recipe.label_smoothing,
+        block=_CLEAN_START_BLOCK if plan.attack.attack_clean_start else None,
         **_hyperparameters(plan.recipe),
     )
     built.compile(optimizer)
     return built
+
+
+def network(plan: plans.Train, image_shape, classes: int) -> keras.Model:
+    """The network that the plan describes.
+
+    Args:
+      plan: of the training.
+      image_shape: height, width, channels.
+      classes: how many.
+    """
+    return _network(plan, image_shape, classes, plan.network.precision)
+
+
+def learning_rate(plan: plans.Train, steps: int) -> LearningRateSchedule:
+    """The course of the learning rate, in updates.
+
+    Args:
+      plan: of the training.
+      steps: updates an epoch.
+    """
+    flags = plan.optimizer
+    return optim.schedule(
+        flags.schedule,
+        flags.lr,
+        plan.epochs * steps,
+        drops=tuple(epoch * steps for epoch in flags.lr_drops),
+        drop_factor=flags.lr_drop_factor,
+        warmup_steps=round(flags.warmup_epochs * steps),
+        warmup_from=flags.warmup_from,
+    )
 
 
 def _hyperparameters(flags: plans.Recipe) -> dict:
@@ -117,7 +152,7 @@ def _attack(plan: plans.Attack, threat: Threat) -> PGD:
         loss=losses.by_name(plan.attack_loss, plan.kappa, aim.targeted),
         aim=aim,
         steps=plan.attack_steps,
-        step_size=plan.attack_step_size,
+        step_size=step_size(plan.attack_step_rule, plan.attack_step_size, plan.attack_steps),
         start=plan.attack_start,
         clean_start=plan.attack_clean_start,
         momentum=plan.attack_momentum,
@@ -140,23 +175,15 @@ def _use_xla(flag: str) -> bool:
     return flag == "on" or (flag == "auto" and bool(tf.config.list_physical_devices("GPU")))
 
 
-def _optimizer(plan: plans.Optimizer, epochs: int, steps: int) -> keras.optimizers.Optimizer:
-    rate = optim.schedule(
-        plan.schedule,
-        plan.lr,
-        epochs * steps,
-        drops=tuple(epoch * steps for epoch in plan.lr_drops),
-        drop_factor=plan.lr_drop_factor,
-        warmup_steps=round(plan.warmup_epochs * steps),
-        warmup_from=plan.warmup_from,
-    )
-    average = {} if plan.ema is None else {"use_ema": True, "ema_momentum": plan.ema}
-    if plan.optimizer == "adam":
-        return optim.Adam(rate, clip_norm=plan.clip_norm, **average)
+def _optimizer(plan: plans.Train, steps: int) -> keras.optimizers.Optimizer:
+    rate, flags = learning_rate(plan, steps), plan.optimizer
+    average = {} if flags.ema is None else {"use_ema": True, "ema_momentum": flags.ema}
+    if flags.optimizer == "adam":
+        return optim.Adam(rate, clip_norm=flags.clip_norm, **average)
     return optim.SGD(
         rate,
-        momentum=plan.momentum,
-        nesterov=plan.nesterov,
-        clip_norm=plan.clip_norm,
+        momentum=flags.momentum,
+        nesterov=flags.nesterov,
+        clip_norm=flags.clip_norm,
         **average,
     )

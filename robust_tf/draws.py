@@ -17,16 +17,30 @@ import tensorflow as tf
 ALGORITHM = "philox"
 
 
-def image_seeds(seed: int, step: tf.Tensor | int, index: tf.Tensor) -> tf.Tensor:
+def image_seeds(
+    seed: int, step: tf.Tensor | int, index: tf.Tensor, block: int | None = None
+) -> tf.Tensor:
     """One int32 seed pair for each image.
+
+    The first number of a pair depends on seed and step alone, or on the image's block as well: so
+    do the first numbers of its sub-streams, and what is drawn by `shared`.
 
     Args:
       seed: the run's seed.
       step: what changes from one visit of an image to the next (the number of updates so far).
       index: the images' global indices, shape (batch,).
+      block: how many consecutive indices are a block; None is one block for all.
     """
     index = tf.cast(index, tf.int32)
-    return fold(tf.stack([tf.fill(tf.shape(index), seed), index], axis=1), step)
+    pairs = tf.stack([tf.fill(tf.shape(index), seed), index], axis=1)
+    if block is not None:
+        pairs = tf.stack([fold(pairs, index // block)[:, 0], index], axis=1)
+    return fold(pairs, step)
+
+
+def shared(seeds: tf.Tensor) -> tf.Tensor:
+    """The seeds with nothing of an image's own: the same ones for all images of a block."""
+    return tf.stack([seeds[:, 0], tf.zeros_like(seeds[:, 0])], axis=1)
 
 
 def fold(seeds: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:

@@ -48,7 +48,8 @@ class SGD(_ClipReduced, keras.optimizers.SGD):
         if not self.momentum:
             self.assign_sub(variable, learning_rate * gradient)
             return
-        m = tf.cast(self.momentum, variable.dtype)
+        # A Python number takes the variable's precision; tf.cast would round it to float32.
+        m = self.momentum
         velocity = self.momentums[self._get_variable_index(variable)]
         v = m * tf.cast(velocity, variable.dtype) + gradient
         self.assign(velocity, v)
@@ -123,7 +124,7 @@ def schedule(
       total_steps: updates of the whole run, where cosine reaches 0.
       drops: updates after which piecewise multiplies the rate by drop_factor.
       drop_factor: see drops.
-      warmup_steps: linear from warmup_from over this many updates.
+      warmup_steps: linear from warmup_from over this many updates, unless that would not rise.
       warmup_from: the rate of the first update of a warm-up.
     """
     if kind not in ("constant", "piecewise", "cosine"):
@@ -137,7 +138,8 @@ def schedule(
         main = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
     else:
         main = Constant(learning_rate)
-    return LinearWarmup(main, warmup_steps, warmup_from) if warmup_steps else main
+    rises = warmup_steps and warmup_from < learning_rate
+    return LinearWarmup(main, warmup_steps, warmup_from) if rises else main
 
 
 @contextlib.contextmanager

@@ -48,6 +48,7 @@ class Attack:
 
     attack_steps: int
     attack_step_size: float | None
+    attack_step_rule: str
     attack_loss: str
     kappa: float
     attack_target: str
@@ -124,6 +125,8 @@ class Train:
     run_dir: pathlib.Path
     export_dir: pathlib.Path | None
     keep_exports: int | None
+    dry_run: bool
+    dry_run_replicas: int | None
 
 
 @dataclasses.dataclass(frozen=True)

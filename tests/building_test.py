@@ -42,6 +42,30 @@ def test_the_steps_of_bat_share_its_radius():
 
 
 @pytest.mark.parametrize(
+    ("arguments", "levels"),
+    [
+        (["--attack_steps=5"], 3.2),
+        (["--attack_steps=30"], 1),
+        (["--attack_steps=0"], 16),
+        (["--attack_steps=5", "--attack_step_size=2/255"], 2),
+        (["--method=bat", "--attack_steps=2"], 8),
+    ],
+)
+def test_the_step_rule_of_paper_1_also_trains(arguments, levels):
+    attack = _built("--attack_step_rule=caad", *arguments).attack
+    assert attack.step_size == pytest.approx(levels / 255)
+
+
+def test_a_clean_start_is_drawn_for_blocks_of_32_and_moves_no_other_draw():
+    assert _built().block is None and _built("--attack_clean_start=0.2").block == 32
+
+
+def test_the_rate_of_a_batch_is_its_share_of_256():
+    built = _built("--lr_per_256=0.1", "--batch_size=4096", "--schedule=constant")
+    assert float(built.optimizer.learning_rate) == pytest.approx(1.6)
+
+
+@pytest.mark.parametrize(
     ("method", "arguments", "expected"),
     [
         ("trades", ["--trades_lambda=3"], {"lam": 3}),

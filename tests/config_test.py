@@ -92,6 +92,9 @@ def test_a_number_may_be_a_fraction(given, expected):
         (["--seed=1", "x", "--eps=1"], "'x' is left over"),
         (["--flagfile=none.cfg"], "none.cfg"),
         (["--sync_bn", "--accumulate=2"], "--accumulate=2 cannot be used with --sync_bn"),
+        (["--lr=0.5", "--lr_per_256=0.1"], "--lr=0.5 and --lr_per_256=0.1 are both given;"),
+        (["--dry_run_replicas=2"], "--dry_run_replicas does nothing without --dry_run"),
+        (["--attack_step_rule=cad"], "--attack_step_rule=cad is unknown; did you mean caad?"),
         (["--fpd_inner=3"], "expected 0, 2 or 4"),
         (["--bat_beta=5"], "--bat_beta does nothing with --method=pgd_at; it is of bat."),
         (["--fpd_clean=flip"], "--fpd_clean does nothing with --fpd=none; it is of full."),
@@ -149,6 +152,41 @@ def test_every_flagfile_loads():
             assert "Cost: " in text and "came out" in text, line.split()[0]
 
 
+IMAGENET_ROWS = {
+    "caad": "resnext-101-32x8d dot@block pgd_at 20 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet50": "resnet-50 none@group pgd_at 20 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet50_denoise": "resnet-50 dot@block pgd_at 20 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet152": "resnet-152 none@group pgd_at 30 1.6 [35, 70, 95] of 110",
+    "imagenet_resnet152_denoise": "resnet-152 embedded_gaussian@group pgd_at 30 1.6 "
+    "[35, 70, 95] of 110",
+    "imagenet_resnet50_bat": "resnet-50 none@group bat 2 0.1 [30, 60, 90] of 100",
+}
+SHOW_ROWS = """
+import sys
+from absl import flags
+from robust_tf import config
+for row in sys.argv[1:]:
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    flags.FLAGS(["train", f"--flagfile=flags/{row}.cfg"])
+    plan = config.train()
+    network, rate = plan.network, plan.optimizer
+    print(
+        network.network,
+        f"{network.denoise}@{network.denoise_at}",
+        plan.recipe.method,
+        plan.attack.attack_steps,
+        f"{rate.lr:g} {list(rate.lr_drops)} of {plan.epochs}",
+    )
+"""
+
+
+def test_the_rows_on_imagenet_are_their_papers():
+    lines = _plan(SHOW_ROWS, *IMAGENET_ROWS, cwd=ROOT).splitlines()
+    assert lines == list(IMAGENET_ROWS.values())
+
+
 def test_the_flags_know_every_method_and_filter():
     program = (
         "from robust_tf.config import definitions\n"
@@ -159,7 +197,8 @@ def test_the_flags_know_every_method_and_filter():
 
 EVERY_KIND = (
     "--eps=8/255 --dataset=cifar10 --lr_drops=2,3 --sync_bn --nonesterov --attack_start=none "
-    "--ema=0.999 --attack_step_size=2/255 --steps_per_epoch=7 --attack_target=least_likely"
+    "--ema=0.999 --attack_step_size=2/255 --steps_per_epoch=7 --attack_target=least_likely "
+    "--lr_per_256=0.1"
 ).split()
 
 
@@ -174,6 +213,17 @@ def test_what_was_used_loads_back(arguments, tmp_path):
     assert _plan(SAVE, f"--flagfile={saved}") == plan
     assert saved.read_text() == text
     assert [p.name for p in saved.parent.iterdir()] == ["flags.cfg"]
+
+
+def test_the_rate_follows_the_batch_and_not_the_saved_flags(tmp_path):
+    run_dir = f"--run_dir={tmp_path}"
+    given = ("--lr_per_256=1/10", "--optimizer=adam", "--dry_run", "--dry_run_replicas=128")
+    plan = _plan(SAVE, run_dir, "--batch_size=4096", *given)
+    assert "lr=1.6," in plan and "dry_run=True, dry_run_replicas=128" in plan
+    saved = (tmp_path / "flags.cfg").read_text()
+    assert "--lr_per_256=0.1\n" in saved and "--lr=" not in saved and "dry_run" not in saved
+    other = _plan(SHOW, f"--flagfile={tmp_path}/flags.cfg", "--batch_size=32")
+    assert "lr=0.0125," in other
 
 
 def test_a_resumed_run_must_be_the_same_run(tmp_path):

@@ -29,6 +29,30 @@ def test_a_step_may_be_a_number_or_a_tensor_of_any_width(dtype):
     np.testing.assert_array_equal(draws.image_seeds(0, step, wide), expected)
 
 
+def test_seeds_without_blocks_are_what_they_always_were():
+    """Results are repeated by them."""
+    pairs = draws.image_seeds(3, 11, [5, 9, 40_000]).numpy().tolist()
+    assert pairs == [[1587783766, n] for n in (1114304230, -1130560255, -1492827831)]
+    assert draws.uniform(draws.image_seeds(3, 11, [5]), ()).numpy() == np.float32(0.88794583)
+
+
+def test_images_of_a_block_share_what_is_drawn_from_their_first_number():
+    index = np.random.default_rng(0).permutation(96).astype(np.int32)
+    pairs = draws.fold(draws.image_seeds(3, 11, index, block=32), 1).numpy()
+    assert len(np.unique(pairs, axis=0)) == 96
+    firsts = [set(pairs[index // 32 == block, 0]) for block in range(3)]
+    assert [len(first) for first in firsts] == [1, 1, 1] and len(set.union(*firsts)) == 3
+    drawn = draws.uniform(draws.shared(pairs), ()).numpy()
+    assert [len(set(drawn[index // 32 == block])) for block in range(3)] == [1, 1, 1]
+    assert len(set(drawn)) == 3
+
+
+def test_blocks_have_other_seeds_in_other_runs_and_steps():
+    index = tf.range(0, 320, 32)
+    firsts = [draws.image_seeds(run, step, index, 32)[:, 0] for run in (0, 1) for step in (0, 1)]
+    assert len(np.unique(np.concatenate(firsts))) == 4 * 10
+
+
 def test_fold_gives_streams_of_their_own():
     seeds = draws.image_seeds(0, 0, tf.range(30))
     streams = [seeds, *(draws.fold(seeds, data) for data in (-1, 0, 1, 2))]

@@ -129,6 +129,13 @@ def test_warmup_by_hand(kind, expected):
     np.testing.assert_allclose(_rates(schedule, range(7)), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.0125])
+def test_a_warmup_that_would_not_rise_is_left_out(rate):
+    made = optim.schedule("piecewise", rate, 9, drops=(6,), warmup_steps=4, warmup_from=0.1)
+    rates = [float(made(tf.constant(k))) for k in range(9)]
+    np.testing.assert_allclose(rates, [rate] * 6 + [rate / 10] * 3, rtol=1e-6)
+
+
 def test_another_schedule_is_refused():
     with pytest.raises(ValueError, match="Expected constant, piecewise or cosine, got 'linear'"):
         optim.schedule("linear", 0.1, 10)

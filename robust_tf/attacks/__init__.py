@@ -13,6 +13,7 @@ from robust_tf.attacks.nattack import NAttack
 from robust_tf.attacks.nearest import Unbounded
 from robust_tf.attacks.pgd import PGD, fgsm
 from robust_tf.attacks.square import Square
+from robust_tf.attacks.step_rules import step_size
 from robust_tf.attacks.substitute import train_substitute
 from robust_tf.attacks.sweep import Sweep
 from robust_tf.attacks.transfer import Transfer
@@ -38,5 +39,6 @@ __all__ = [
     "hyperparameters",
     "named",
     "stages",
+    "step_size",
     "train_substitute",
 ]

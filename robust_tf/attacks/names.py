@@ -19,6 +19,7 @@ from robust_tf.attacks.nattack import NAttack
 from robust_tf.attacks.nearest import NearestOf
 from robust_tf.attacks.pgd import PGD, fgsm
 from robust_tf.attacks.square import Square
+from robust_tf.attacks.step_rules import step_size
 from robust_tf.attacks.sweep import Sweep
 from robust_tf.attacks.transfer import Transfer
 from robust_tf.threat import Threat
@@ -177,22 +178,16 @@ def _pgd(name: AttackName, threat: Threat, options: Options) -> Attack:
     own = {"aim": aim, "loss": loss.get(name.kind, losses.cross_entropy)}
     if name.kind == "fgsm":
         return fgsm(threat, start=options.start or "none", **own)
-    own |= {"steps": K, "step_size": _step_size(K, threat, options), "judge": options.judge}
+    size = step_size(options.step_rule, options.step_size, K)
+    own |= {"steps": K, "step_size": size, "judge": options.judge}
     if name.kind == "mifgsm":
         # "the step size alpha = epsilon / T", and a decay factor of 1.
-        step_size = options.step_size or threat.epsilon / K
-        own |= {"momentum": 1.0, "step_size": step_size}
+        own |= {"momentum": 1.0, "step_size": options.step_size or threat.epsilon / K}
         return PGD(threat, start=options.start or "none", **own)
     own |= {"start": options.start or "uniform"}
     if name.kind == "pgd-multitargeted":
         return MultiTargeted(PGD(threat, **own))
     return PGD(threat, restarts=options.restarts, **own)
-
-
-def _step_size(K: int, threat: Threat, options: Options) -> float | None:
-    if options.step_size is None and options.step_rule == "caad":
-        return max(1, 16 / K) / 255
-    return options.step_size
 
 
 def compiled(attack: Attack, xla: bool) -> Callable[..., tf.Tensor]:

@@ -58,7 +58,8 @@ class PGD:
       steps: gradient steps; 0 leaves the image as it is.
       step_size: None is epsilon / 4.
       start: from the image (none), a uniform draw of the ball, or a small gaussian step from it.
-      clean_start: share of images that start from the image itself all the same.
+      clean_start: share of blocks of images (draws.image_seeds) that start from the images
+        themselves all the same.
       momentum: decay of the accumulated gradient (Dong et al. 2018, equation 6); 0 is plain PGD.
       restarts: runs from different draws, of which each image keeps the worst.
       judge: whether the victim itself decides who is fooled. An image that fools it is done: it is
@@ -177,7 +178,7 @@ class PGD:
         start = self.threat.start(self.start, x, draws.fold(seeds, 0))
         if not self.clean_start:
             return start
-        draw = draws.per_image(tf.random.stateless_uniform, draws.fold(seeds, 1), (1, 1, 1))
+        draw = draws.uniform(draws.shared(draws.fold(seeds, 1)), (1, 1, 1))
         return tf.where(draw < self.clean_start, x, start)
 
     def _look(self, victim: Victim, images: _Images, seeds: tf.Tensor):

@@ -12,6 +12,7 @@ from robust_tf.errors import InputError
 
 # Their names are written out: what answers a wrong flag does not wait for TensorFlow.
 _PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
+_STEP_RULES = ("quarter", "caad")
 _TARGETS = ("none", "random", "most_confusing", "least_likely")
 METHODS = ("standard", "pgd_at", "trades", "rlfat_p", "rlfat_t", "bat", "fpd", "smoothing")
 DENOISERS = ("gaussian", "embedded_gaussian", "dot", "concatenation")
@@ -90,7 +91,15 @@ kinds.number("eps", None, "radius of the threat model, images being in [0, 1] (b
 kinds.number("eval_eps", None, "radius of validation, and of evaluating the run (eps)")
 kinds.count("attack_steps", None, "steps of the training attack; 0 is none (10; 1 for bat)")
 kinds.number(
-    "attack_step_size", None, "step size of the training attack (eps / 4; eps / steps for bat)"
+    "attack_step_size",
+    None,
+    "step size of the training attack (--attack_step_rule; eps / steps for bat)",
+)
+kinds.choice(
+    "attack_step_rule",
+    "quarter",
+    _STEP_RULES,
+    "that of the training attack, as --step_rule is that of evaluations",
 )
 kinds.choice(
     "attack_loss", None, ("ce", "margin", "kl"), "what the training attack ascends (by method)"
@@ -109,7 +118,12 @@ kinds.choice(
     "where the training attack starts: the image, a draw of the ball, the image with small noise "
     "(by method)",
 )
-kinds.number("attack_clean_start", 0.0, "share of images that start clean all the same", high=1)
+kinds.number(
+    "attack_clean_start",
+    0.0,
+    "share of images that start clean all the same, drawn for blocks of 32 consecutive indices",
+    high=1,
+)
 kinds.number("attack_momentum", 0.0, "momentum of the training attack's gradient")
 kinds.count("attack_restarts", 1, "restarts of the training attack, the worst kept", low=1)
 kinds.number(
@@ -157,6 +171,11 @@ kinds.count("batch_size", None, "images an update, over all workers (by data set
 kinds.count("accumulate", 1, "micro-batches of which each replica makes one update", low=1)
 kinds.choice("optimizer", None, ("sgd", "adam"), "optimizer (by data set; adam for fpd)")
 kinds.number("lr", None, "learning rate after warm-up (by data set)")
+kinds.number(
+    "lr_per_256",
+    None,
+    "instead of --lr, the learning rate for every 256 images of a batch: 16 times it for 4,096",
+)
 kinds.number("momentum", 0.9, "momentum of sgd", high=1)
 kinds.switch("nesterov", False, "Nesterov's momentum")
 kinds.choice(
@@ -164,7 +183,7 @@ kinds.choice(
 )
 kinds.counts("lr_drops", "epochs after which piecewise lowers the rate, as in 100,150")
 kinds.number("lr_drop_factor", 0.1, "what piecewise multiplies the rate by", high=1)
-kinds.number("warmup_epochs", 0.0, "epochs of linear warm-up")
+kinds.number("warmup_epochs", 0.0, "epochs of linear warm-up, none where it would not rise")
 kinds.number("warmup_from", 0.0, "learning rate at the start of the warm-up")
 kinds.number("weight_decay", None, "wd of the penalty wd/2 |w|^2 on kernels (by data set)")
 kinds.number("clip_norm", None, "largest norm of an update's whole gradient (none)", low=1e-9)
@@ -181,6 +200,10 @@ kinds.checked(
 )
 kinds.name(
     "run_dir", None, "where the run is written, and resumed from (runs/DATASET-NETWORK-METHOD)"
+)
+kinds.switch("dry_run", False, "prints what would be trained, and stops")
+kinds.count(
+    "dry_run_replicas", None, "replicas that --dry_run counts with (those there are)", low=1
 )
 kinds.name("export_dir", None, "folder to export to; train does so at its end unless none")
 kinds.count("keep_exports", None, "newest versions that stay in --export_dir (all)", low=1)
@@ -262,7 +285,7 @@ kinds.number("step_size", None, "step size of an evaluation's PGD attacks (--ste
 kinds.choice(
     "step_rule",
     "quarter",
-    ("quarter", "caad"),
+    _STEP_RULES,
     "quarter is eps / 4; caad max(1, 16 / K) / 255 with K steps, as paper 1 evaluates",
 )
 kinds.choice(

@@ -44,7 +44,8 @@ OF_SERVING += ("max_batch", "batch_timeout", "max_body", "max_request_batch", "m
 OF_SERVING += ("grace_seconds",)
 OF_A_COMPETITION = ("input_dir", "output_file", "output_dir", "max_epsilon", "attack", "targets")
 OF_A_COMPETITION += ("labels", "label_offset", "protocol", "attacked_dirs")
-NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE + OF_SERVING + OF_A_COMPETITION
+_OF_A_DRY_RUN = ("dry_run", "dry_run_replicas")
+NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE + OF_SERVING + OF_A_COMPETITION + _OF_A_DRY_RUN
 
 
 def save(run_dir: pathlib.Path) -> None:

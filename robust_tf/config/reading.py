@@ -12,7 +12,7 @@ from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
 from robust_tf.config.definitions import DENOISERS
 from robust_tf.config.filling import fill, take
 from robust_tf.errors import InputError
-from robust_tf.plans import Calibrate, Evaluate, Export, Serve, Train
+from robust_tf.plans import Calibrate, Evaluate, Export, Optimizer, Serve, Train
 
 FLAGS = flags.FLAGS
 
@@ -52,7 +52,8 @@ def train() -> Train:
     _refuse_flags_of_others()
     _refuse_contradictions()
     export_dir = None if FLAGS.export_dir == "none" else pathlib.Path(FLAGS.export_dir)
-    return read_plan(Train, run_dir=pathlib.Path(FLAGS.run_dir), export_dir=export_dir)
+    given = {"run_dir": pathlib.Path(FLAGS.run_dir), "export_dir": export_dir}
+    return read_plan(Train, optimizer=read_plan(Optimizer, lr=_learning_rate()), **given)
 
 
 def evaluate() -> Evaluate:
@@ -136,10 +137,10 @@ def _fill_for_training() -> None:
         fill({"activation": "elu", "head": "tanh"})
     defaults = OTHERWISE | BY_DATASET[FLAGS.dataset]
     fill({"optimizer": defaults["optimizer"]})
-    if FLAGS.optimizer == "adam":
-        fill({"lr": ADAM_LR})
-    fill(defaults)
-    if FLAGS.method == "bat":
+    if FLAGS.lr_per_256 is None:
+        fill({"lr": ADAM_LR if FLAGS.optimizer == "adam" else defaults["lr"]})
+    fill({name: value for name, value in defaults.items() if name != "lr"})
+    if FLAGS.method == "bat" and FLAGS.attack_step_rule == "quarter":
         # "we use one-step PGD", of step size epsilon; "two of 8 in 16" for ImageNet.
         fill({"attack_step_size": FLAGS.eps / max(1, FLAGS.attack_steps)})
     fill({"eval_eps": FLAGS.eps, "attack_precision": FLAGS.precision})
@@ -162,6 +163,13 @@ def fill_crop() -> None:
 
 
 def _refuse_contradictions() -> None:
+    if FLAGS.lr_per_256 is not None and FLAGS.lr is not None:
+        raise InputError(
+            f"--lr={FLAGS.lr:g} and --lr_per_256={FLAGS.lr_per_256:g} are both given; expected one "
+            "of them."
+        )
+    if FLAGS.dry_run_replicas is not None and not FLAGS.dry_run:
+        raise InputError("--dry_run_replicas does nothing without --dry_run; expected both.")
     if FLAGS.sync_bn and FLAGS.accumulate > 1:
         raise InputError(
             f"--accumulate={FLAGS.accumulate} cannot be used with --sync_bn: the statistics of a "
@@ -192,6 +200,11 @@ def _refuse_flags_of_others() -> None:
                     f"--{name} does nothing with --{flag}={FLAGS[flag].value}; it is of "
                     f"{', '.join(users)}."
                 )
+
+
+def _learning_rate() -> float:
+    """That of the batch: it stays open in the flags, for another batch has another."""
+    return FLAGS.lr if FLAGS.lr_per_256 is None else FLAGS.lr_per_256 * FLAGS.batch_size / 256
 
 
 def _refuse_default_radius(eps: float | None) -> None:

@@ -36,11 +36,21 @@ def sweep(result: dict, path: pathlib.Path) -> bool:
         for kind, points in curves.items():
             steps = [K for K, _ in points]
             axis.plot(steps, [100 * row[key] for _, row in points], marker="o", label=kind)
-        axis.set(xscale="log", xlabel="attack iterations", ylabel=label, ylim=(0, 100))
-        axis.set_xticks(marks, [str(K) for K in marks])
+        axis.set(xscale="log", xlabel="attack iterations", ylabel=label, ylim=(-2, 102))
+        axis.set_xticks(marks, _labels(marks))
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-        axis.legend()
+    # In one of them only: it may lie on a curve, and both have the same.
+    figure.axes[0].legend()
     with files.replacing(path) as temporary:
         FigureCanvasAgg(figure).print_png(str(temporary))
     return True
+
+
+def _labels(marks: list[int]) -> list[str]:
+    """The numbers of steps, without those that would touch the next one on a logarithmic axis."""
+    labels, right = [], float("inf")
+    for K in reversed(marks):
+        labels.append(str(K) if K * 1.2 <= right else "")
+        right = K if labels[-1] else right
+    return labels[::-1]

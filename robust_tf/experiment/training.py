@@ -16,6 +16,7 @@ from robust_tf.data.pipeline import (
     validation_dataset,
 )
 from robust_tf.errors import InputError
+from robust_tf.experiment import preview
 from robust_tf.experiment.data import keep_class_names, load
 from robust_tf.experiment.exporting import publish
 
@@ -31,7 +32,7 @@ def train(plan: plans.Train) -> None:
         flagfile.save(plan.run_dir)
     whole, data = load(plan.data, "train"), plan.data
     train_set, val_set = holdout(whole, data.holdout, plan.seed, data.per_class)
-    steps = plan.steps_per_epoch or max(1, len(train_set) // plan.batch_size)
+    steps = preview.steps_per_epoch(plan, len(train_set))
     if chief:
         keep_class_names(plan.run_dir, train_set.class_names)
     with strategy.scope():
@@ -43,9 +44,18 @@ def train(plan: plans.Train) -> None:
             f"{progress.epochs} finished epochs there; expected a folder that all of them share."
         )
     if progress.epochs < plan.epochs:
+        if chief:
+            _preview(plan, method, strategy, train_set)
         _fit(plan, method, strategy, train_set, val_set, steps, progress)
     if chief:
         _finish(plan)
+
+
+def _preview(plan, method, strategy, train_set) -> None:
+    shape, classes = train_set.image_shape, len(train_set.class_names)
+    place = preview.Place(distribute.worker_count(strategy), strategy.num_replicas_in_sync)
+    data = preview.Data(len(train_set), shape, classes)
+    print(preview.text(plan, method.network, data, place), flush=True)
 
 
 def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:

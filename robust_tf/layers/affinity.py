@@ -35,6 +35,11 @@ RECTIFIED = Affinity(
 )
 
 
+def chunk_count(positions: int, limit: int) -> int:
+    """In how many chunks of rows f is made; the arguments are those of `means`."""
+    return math.ceil(positions / max(1, limit // positions))
+
+
 def means(affinity: Affinity, queries: Any, keys: Any, x: Any, limit: int) -> Any:
     """Returns y, of shape (batch, positions, channels) as x.
 
@@ -45,8 +50,7 @@ def means(affinity: Affinity, queries: Any, keys: Any, x: Any, limit: int) -> An
       x: what is averaged, of the same dtype.
       limit: entries of f that are held at once for each image, if a row has no more of them.
     """
-    positions = x.shape[1]
-    chunks = math.ceil(positions / max(1, limit // positions))
+    chunks = chunk_count(x.shape[1], limit)
     if chunks == 1:
         return ops.matmul(affinity.f(_scores(queries, keys)), x)
 

@@ -36,6 +36,15 @@ def hits(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.argmax(logits, axis=-1, output_type=label.dtype) == label, tf.float32)
 
 
+def check_parts(size: int | None, accumulate: int) -> int:
+    """A replica's images of a batch, which must be as many for each part."""
+    if size is None or size % accumulate:
+        raise InputError(
+            f"--accumulate={accumulate} must divide each replica's batch of {size} images."
+        )
+    return size
+
+
 class Method(keras.Model):
     """A way of training a network.
 
@@ -48,6 +57,8 @@ class Method(keras.Model):
       accumulate: micro-batches of which one update is made.
       weight_decay: wd in the penalty wd / 2 * sum of squares of all kernels.
       label_smoothing: a in the training loss' labels (1 - a) y + a / classes; attacks see none.
+      block: images of so many consecutive indices share what an attack draws for a block; None is
+        one block for all.
     """
 
     # Names of the values that this method's loss reports.
@@ -64,6 +75,7 @@ class Method(keras.Model):
         accumulate: int = 1,
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
+        block: int | None = None,
     ):
         super().__init__(name="method")
         self.network = network
@@ -75,6 +87,7 @@ class Method(keras.Model):
         self.accumulate = accumulate
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
+        self.block = block
         names = {"loss", "accuracy", "adv_accuracy", *self.reports}
         self._means = {name: keras.metrics.Mean(name=name) for name in sorted(names)}
         self.built = True
@@ -141,7 +154,7 @@ class Method(keras.Model):
 
     def seeds(self, index: tf.Tensor) -> tf.Tensor:
         """One seed pair an image, for this update."""
-        return draws.image_seeds(self.seed, self.optimizer.iterations.value, index)
+        return draws.image_seeds(self.seed, self.optimizer.iterations.value, index, self.block)
 
     def batch_seeds(self, index: tf.Tensor) -> tf.Tensor:
         """The same seed pair for every image of the global batch, for this update."""
@@ -149,7 +162,7 @@ class Method(keras.Model):
 
     def by_part(self, function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.Tensor:
         """`function` of the batch, computed micro-batch by micro-batch and put together again."""
-        self._check_parts(tensors[0])
+        check_parts(tensors[0].shape[0], self.accumulate)
         if self.accumulate == 1:
             return function(*tensors)
         parts = [tf.reshape(t, (self.accumulate, -1, *t.shape[1:])) for t in tensors]
@@ -170,7 +183,7 @@ class Method(keras.Model):
             reports; its arguments are those of the batch, but seeds in place of the indices.
           batch: (images, labels, indices), or any tensors followed by the images' indices.
         """
-        size = self._check_parts(batch[0])
+        size = check_parts(batch[0].shape[0], self.accumulate)
         gradients, values = self._part(loss, batch, 0)
         if self.accumulate > 1:
             gradients, values = self._other_parts(loss, batch, (gradients, values))
@@ -178,15 +191,6 @@ class Method(keras.Model):
         for name, value in values.items():
             self._means[name].update_state(value / size, sample_weight=size)
         return self._results(values)
-
-    def _check_parts(self, x: tf.Tensor) -> int:
-        """How many images there are, which must be so many for each part."""
-        size = x.shape[0]
-        if size is None or size % self.accumulate:
-            raise InputError(
-                f"--accumulate={self.accumulate} must divide each replica's batch of {size} images."
-            )
-        return size
 
     def _part(self, loss: MethodLoss, batch: Batch, part: tf.Tensor | int):
         """The gradients of one micro-batch's share of the loss, and its reported values' sums."""

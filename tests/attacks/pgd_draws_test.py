@@ -26,12 +26,20 @@ ATTACKS = {
 each_attack = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 
 
-def _starts(count: int, step: int = 0, **options) -> tuple[np.ndarray, np.ndarray]:
-    """Images, and where an attack whose step has no size begins."""
+def _starts(pairs: tf.Tensor, **options) -> tuple[np.ndarray, np.ndarray]:
+    """Images, one a pair of seeds, and where an attack whose step has no size begins."""
     attack = PGD(Threat("Linf", 0.25), steps=1, step_size=0.0, **options)
+    count = len(pairs)
     x = tf.fill((count, 2, 2, 1), 0.5)
     graph = tf.function(lambda s: attack(VICTIM, x, tf.zeros(count, tf.int32), s), autograph=False)
-    return x.numpy(), graph(seeds(count, step)).numpy()
+    return x.numpy(), graph(pairs).numpy()
+
+
+def _clean(steps, index, block: int | None, share: float = 0.2) -> np.ndarray:
+    """Whether each image of an update starts from itself: an array, (updates, images)."""
+    pairs = [draws.image_seeds(7, step, index, block) for step in steps]
+    x, start = _starts(tf.concat(pairs, axis=0), clean_start=share)
+    return np.all(start == x, axis=(1, 2, 3)).reshape(len(steps), len(index))
 
 
 def _graph(attack: PGD):
@@ -76,19 +84,39 @@ def test_the_graph_does_not_grow_with_steps_or_restarts():
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_share_of_images_starts_clean(share):
-    x, start = _starts(1000, clean_start=share)
-    clean = np.all(start == x, axis=(1, 2, 3))
+    clean = _clean([0], range(1000), block=1, share=share)
     # Five standard errors; none at 0 and 1.
     assert abs(clean.mean() - share) <= 5 * np.sqrt(share * (1 - share) / 1000)
 
 
+def test_a_block_of_indices_starts_clean_together_whatever_the_batch():
+    clean = _clean([0], range(32 * 500), block=32).reshape(500, 32)
+    np.testing.assert_array_equal(clean.all(axis=1), clean.any(axis=1))
+    # Five standard errors of independent blocks; neighbours know nothing of each other.
+    share = clean[:, 0].mean()
+    assert abs(share - 0.2) <= 5 * np.sqrt(0.2 * 0.8 / 500)
+    assert abs(np.corrcoef(clean[:-1, 0], clean[1:, 0])[0, 1]) < 5 / np.sqrt(500)
+    order = np.random.default_rng(0).permutation(32 * 500)[:700]
+    np.testing.assert_array_equal(_clean([0], order, block=32)[0], clean.ravel()[order])
+
+
+def test_a_block_starts_clean_in_a_fifth_of_the_updates():
+    clean = _clean(range(100), [0, 32], block=32)
+    assert np.all(np.abs(clean.mean(axis=0) - 0.2) < 5 * np.sqrt(0.2 * 0.8 / 100))
+    assert 0 < np.sum(clean[:, 0] != clean[:, 1])
+
+
+def test_without_blocks_all_images_of_an_update_start_alike():
+    assert set(_clean(range(20), range(50), block=None).mean(axis=1)) == {0.0, 1.0}
+
+
 def test_without_random_start_every_image_starts_clean():
-    x, start = _starts(5, start="none")
+    x, start = _starts(seeds(5), start="none")
     np.testing.assert_array_equal(start, x)
 
 
 def test_the_random_start_is_uniform_and_new_at_each_update():
-    (x, first), (_, second) = _starts(1000, step=0), _starts(1000, step=1)
+    (x, first), (_, second) = _starts(seeds(1000, step=0)), _starts(seeds(1000, step=1))
     delta = np.stack([first - x, second - x]).reshape(2, -1) / 0.25
     np.testing.assert_allclose(delta.mean(axis=1), 0, atol=0.05)
     np.testing.assert_allclose(delta.var(axis=1), 1 / 3, atol=0.02)

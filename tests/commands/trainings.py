@@ -31,12 +31,17 @@ OF_METHOD = {
 }
 PGD = (*EIGHT, "--method=pgd_at", "--attack_steps=3", "--precision=float64")
 BATCHES = (*PGD, "--network=cnn-small", "--schedule=cosine", "--ema=0.9", "--weight_decay=0.001")
+# Of 4 workers with 4 parts of 2 images each; a block of 32 indices starts clean or does not.
+RECIPE = (*PGD, "--network=cnn-small", "--attack_clean_start=0.5", "--attack_target=random")
+RECIPE += ("--attack_step_rule=caad", "--label_smoothing=0.1", "--nesterov")
 WHOLE_RUN = "whole_run"
 FLAGS = {
     **{name: (*OF_METHODS, f"--method={name}", *OF_METHOD.get(name, ())) for name in METHODS},
     "float32": (*EIGHT, "--method=standard", "--activation=elu", "--sync_bn"),
     "batches": BATCHES,
     "accumulated": (*BATCHES, "--accumulate=4"),
+    "recipe": RECIPE,
+    "recipe_in_parts": (*RECIPE, "--accumulate=4"),
     WHOLE_RUN: (*PGD, "--sync_bn", "--epochs=2", "--steps_per_epoch=4"),
 }
 

@@ -8,7 +8,7 @@ from robust_tf.methods import METHODS
 from tests.commands.running import difference, run, state
 from tests.commands.trainings import FLAGS, WHOLE_RUN
 
-TRAININGS = {1: FLAGS, 2: (*METHODS, "float32"), 4: (WHOLE_RUN, "float32")}
+TRAININGS = {1: FLAGS, 2: (*METHODS, "float32"), 4: (WHOLE_RUN, "float32", "recipe_in_parts")}
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,11 @@ def test_every_method_ends_on_two_workers_with_the_weights_of_one(method, traine
 def test_a_run_on_four_workers_ends_with_the_weights_of_one(trained):
     """All that the command does, with PGD-AT from a random start, in float64."""
     assert difference(trained(WHOLE_RUN), trained(WHOLE_RUN, workers=4)) < 1e-9
+
+
+def test_parts_on_four_workers_are_the_batch_of_one(trained):
+    """With paper 1's attack: random targets, and a start that blocks of images share."""
+    assert difference(trained("recipe"), trained("recipe_in_parts", workers=4)) < 1e-9
 
 
 @pytest.mark.parametrize("workers", [2, 4])

@@ -20,6 +20,11 @@ def test_a_sweep_is_drawn(tmp_path):
     assert picture.min() < 50 and picture.max() == 255
 
 
+def test_labels_do_not_touch_on_the_logarithmic_axis():
+    labels = plots._labels([10, 20, 30, 40, 50, 60, 70, 80, 90, 100])
+    assert labels == ["10", "20", "30", "40", "50", "60", "", "80", "", "100"]
+
+
 def test_without_one_nothing_is(tmp_path):
     assert not plots.sweep(_result(["clean", "pgd-10", "cw-10"]), tmp_path / "sweep.png")
     assert list(tmp_path.iterdir()) == []
