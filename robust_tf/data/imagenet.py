@@ -13,11 +13,13 @@ import numpy as np
 from robust_tf.data import imagenet_labels, lmdb_sets
 from robust_tf.data.class_names import IMAGENET, IMAGENET_WNIDS
 from robust_tf.data.examples import FileImages
+from robust_tf.data.label_files import ClassFile
 from robust_tf.data.request import Loaded, Request
 from robust_tf.errors import InputError
 
 _SUFFIXES = (".jpeg", ".jpg", ".png")
 _ORIGIN = "image-net.org (ILSVRC2012)"
+_NIPS_TABLES = ("labels.csv", "dev_dataset.csv")
 _NIPS_ORIGIN = "the NIPS 2017 adversarial competition (cleverhans' dev_dataset.csv)"
 
 
@@ -54,8 +56,19 @@ def load_nips2017(request: Request) -> Loaded:
     for folder in request.folders:
         names = _images(folder / "images")
         if names:
-            return _of_table(folder / "images", names, *imagenet_labels.of_nips2017(folder))
+            paths = [Path(f"{folder}/images/{name}") for name in names]
+            return Loaded(FileImages(paths), _nips2017_labels(folder).of(paths), IMAGENET)
     raise request.missing("images/*.png beside labels.csv or dev_dataset.csv", _NIPS_ORIGIN)
+
+
+def _nips2017_labels(folder: Path) -> ClassFile:
+    for name in _NIPS_TABLES:
+        if (folder / name).is_file():
+            return ClassFile(folder / name, len(IMAGENET))
+    raise InputError(
+        f"{folder / 'images'} has no labels beside it; expected {folder / _NIPS_TABLES[0]} or "
+        f"{folder / _NIPS_TABLES[1]}."
+    )
 
 
 def _of_class_folders(folder: Path, classes: Sequence[str]) -> Loaded:

@@ -1,11 +1,9 @@
-"""The files that say which class an image of ILSVRC2012's validation, or of NIPS 2017, is of.
+"""The files that say which class an image of ILSVRC2012's validation is of.
 
-Every one gives a label, 0 to 999 in the order of the sorted WordNet ids, for a file's name without
-its suffix, and the file itself.
+Each gives a label, 0 to 999 in the order of the sorted WordNet ids, for a file's name without its
+suffix.
 """
 
-import csv
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import scipy.io
 
 from robust_tf.data.array_files import refused
 from robust_tf.data.class_names import IMAGENET_WNIDS
+from robust_tf.data.image_folder import bare
 from robust_tf.errors import InputError
 
 _TRUTH, _META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
@@ -35,7 +34,7 @@ def of_validation(folder: Path, names: Sequence[str]) -> Labels:
         if listed.is_file():
             with refused(listed, _LINES):
                 pairs = [line.split() for line in listed.read_text().splitlines() if line.strip()]
-                return {_stem(Path(name).name): int(label) for name, label in pairs}, listed
+                return {bare(Path(name).name): int(label) for name, label in pairs}, listed
     for place in _DEVKIT:
         truth = folder / place / _TRUTH
         if truth.is_file():
@@ -43,23 +42,6 @@ def of_validation(folder: Path, names: Sequence[str]) -> Labels:
     raise InputError(
         f"{folder / 'val'} has {len(names)} images in no class folders and {folder} no val.txt; "
         f"expected one with {_LINES}, the place of the class among the sorted WordNet ids."
-    )
-
-
-def of_nips2017(folder: Path) -> Labels:
-    """Labels of the NIPS 2017 images: labels.csv counts from 0, the official file from 1."""
-    for name, image, label, first in (
-        ("labels.csv", "image_id", "label", 0),
-        ("dev_dataset.csv", "ImageId", "TrueLabel", 1),
-    ):
-        path = folder / name
-        if path.is_file():
-            with refused(path, f"columns {image} and {label}"), path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-                return {_stem(row[image]): int(row[label]) - first for row in rows}, path
-    raise InputError(
-        f"{folder / 'images'} has no labels beside it; expected {folder / 'labels.csv'} or "
-        f"{folder / 'dev_dataset.csv'}."
     )
 
 
@@ -80,7 +62,3 @@ def _of_devkit(truth: Path) -> dict[str, int]:
         # Of the ids above 1000, which are of no single class, none is there.
         chosen = [labels[wnids[number]] for number in ids]
     return {f"ILSVRC2012_val_{i:08d}": label for i, label in enumerate(chosen, start=1)}
-
-
-def _stem(name: str) -> str:
-    return re.sub(r"\.(jpe?g|png)$", "", name, flags=re.IGNORECASE)
