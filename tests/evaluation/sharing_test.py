@@ -43,7 +43,7 @@ def test_every_image_counts_once_and_as_on_one_worker(tmp_path):
     def judge_first():
         results.append(_evaluate(path, batches(IMAGES, LABELS, 30), share=(0, 2)))
 
-    first = threading.Thread(target=judge_first)
+    first = threading.Thread(target=judge_first, daemon=True)
     first.start()
     assert _evaluate(path, batches(IMAGES, LABELS, 30, seen), share=(1, 2)) is None
     # Of its 15 images 12 have been judged without an attack.
