@@ -19,7 +19,7 @@ FLAGS = flags.FLAGS
 def run(main: Callable[[], None]) -> None:
     """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
     # For --help, absl knows the main module by this name.
-    for flag in FLAGS.get_key_flags_for_module(definitions):
+    for flag in definitions.all_flags():
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):

@@ -1,7 +1,9 @@
 """Flags, handed on as the frozen dataclasses of plans.py: plan = config.train()."""
 
 from robust_tf.config.competing import compete, perturb, predict, protocol
-from robust_tf.config.reading import calibrate, evaluate, export, serve, train
+from robust_tf.config.evaluating import evaluate
+from robust_tf.config.shipping import calibrate, export, serve
+from robust_tf.config.training import train
 
 __all__ = [
     "calibrate",

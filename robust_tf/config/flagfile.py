@@ -5,6 +5,7 @@ import pathlib
 from absl import flags
 
 from robust_tf import files
+from robust_tf.config import definitions
 from robust_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -76,7 +77,7 @@ def read(path: pathlib.Path) -> dict[str, str]:
 
 
 def _ours() -> list[flags.Flag]:
-    return FLAGS.flags_by_module_dict()["robust_tf.config.definitions"]
+    return definitions.all_flags()
 
 
 def _line(flag: flags.Flag) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
-from absl import flags
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from robust_tf import networks
@@ -94,8 +93,7 @@ def test_a_folder_that_is_none_gets_one_sentence(tmp_path):
 
 
 def test_flags_have_the_servers_own_defaults():
-    ours = flags.FLAGS.flags_by_module_dict()[definitions.__name__]
-    defaults = {flag.name: flag.default for flag in ours}
+    defaults = {flag.name: flag.default for flag in definitions.all_flags()}
     fields = [field for field in dataclasses.fields(ServeOptions) if field.name != "model_dir"]
     found = {field.name: defaults[field.name] for field in fields}
     # A folder's name, for which the command line has no text.
