@@ -75,6 +75,8 @@ def test_an_interrupted_evaluation_goes_on(run_dir, tmp_path):
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,
+        # What is started in the background of a shell is deaf to it, and so are its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The line of the clean images comes before the first attacked batch, which soon follows.
     assert "clean" in process.stdout.readline()

@@ -69,7 +69,8 @@ def logits(run_dir):
 
 def test_logits_are_those_of_the_published_graph(checkpoint, logits):
     expected = public_graph.logits(checkpoint_files.read(checkpoint), _images())
-    assert np.linalg.norm(logits - expected) < 1e-5 * np.linalg.norm(expected)
+    # TensorFlow's choice of convolutions differs by up to 2e-5 with what else a process has run.
+    assert np.linalg.norm(logits - expected) < 1e-4 * np.linalg.norm(expected)
 
 
 @pytest.mark.skipif(not GOLDEN.exists(), reason=MISSING)
