@@ -18,13 +18,14 @@ from robust_tf.data.pipeline import (
 )
 from robust_tf.errors import InputError
 from robust_tf.experiment import preview
-from robust_tf.experiment.data import keep_class_names, load
+from robust_tf.experiment.data import SOURCE, keep_class_names, load
 from robust_tf.experiment.exporting import publish
 from robust_tf.preemption import Backups, Termination
 
 
 def train(plan: plans.Train) -> None:
     """Trains, or goes on training, and says where everything is."""
+    _refuse_imported(plan.run_dir)
     strategy = distribute.strategy()
     keras.utils.set_random_seed(plan.seed)
     if plan.deterministic:
@@ -52,6 +53,14 @@ def train(plan: plans.Train) -> None:
         _fit(plan, method, strategy, train_set, val_set, steps, progress)
     if chief:
         _finish(plan)
+
+
+def _refuse_imported(run_dir: pathlib.Path) -> None:
+    if (run_dir / SOURCE).exists():
+        raise InputError(
+            f"--run_dir={run_dir} holds an imported network, which training would replace; "
+            "expected another folder."
+        )
 
 
 def _preview(plan, method, strategy, train_set) -> None:

@@ -13,7 +13,7 @@ import pytest
 from robust_tf import networks
 from robust_tf.networks import checkpoint_files
 from robust_tf.networks.published import Architecture
-from tests.commands.running import ROOT, run
+from tests.commands.running import ROOT, command, run
 from tests.networks import public_graph
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "golden"
@@ -88,6 +88,13 @@ def test_the_other_tool_gives_the_file_back_to_the_bit(checkpoint, run_dir):
     before, after = checkpoint_files.read(checkpoint), checkpoint_files.read(back)
     assert before.keys() == after.keys()
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
+
+
+def test_no_training_replaces_what_was_imported(run_dir):
+    before = (run_dir / "flags.cfg").read_text()
+    done = run(*command("train", "--dataset=digits", f"--run_dir={run_dir}"), status=2)
+    assert "holds an imported network" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (run_dir / "flags.cfg").read_text() == before
 
 
 def test_bad_usage_is_answered_with_status_2():
