@@ -101,6 +101,19 @@ def test_an_import_that_runs_back_is_seen(room, source):
     assert any(_wrong(room, module) for module in _imports(source))
 
 
+def test_no_test_needs_another():
+    """BUILD gives a test what lies beside the tests, and no other test."""
+    tests = (ROOT / "tests").rglob("*_test.py")
+    named = {path: _imports(path.read_text()) for path in tests}
+    borrowers = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path, modules in named.items()
+        for module in modules
+        if module.startswith("tests.") and "_test." in module
+    ]
+    assert len(named) > 100 and not borrowers
+
+
 def test_the_package_is_read():
     assert len(_files()) > 20
 

@@ -1,6 +1,5 @@
 """Active Defense: Algorithm 1 by hand, against the plain loop, and its invariants."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,18 +8,10 @@ from robust_tf import networks
 from robust_tf.defenses import ActiveDefense
 from robust_tf.errors import InputError
 from robust_tf.losses import feature_loss
+from tests.defenses.features import PIXELS
 from tests.linear import image, seeds
 
 BRIGHT = (0.2, 0.2, 0.8, 0.8)
-
-
-def _pixels() -> keras.Model:
-    """Features that are the pixels themselves."""
-    images = keras.Input((2, 2, 1))
-    return keras.Model(images, keras.layers.Identity()(images))
-
-
-PIXELS = _pixels()
 NETWORK = networks.build("wrn-10-1", (8, 8, 3), 3, seed=1)
 FEATURES = networks.up_to(NETWORK, "group0")
 X = tf.constant(np.random.default_rng(2).uniform(size=(5, 8, 8, 3)).astype(np.float32))

@@ -11,7 +11,7 @@ from robust_tf import networks
 from robust_tf.defenses import ActiveDefense, calibrate, calibration
 from robust_tf.errors import InputError
 from robust_tf.losses import feature_loss
-from tests.defenses.active_defense_test import PIXELS
+from tests.defenses.features import PIXELS
 from tests.linear import image, seeds
 
 

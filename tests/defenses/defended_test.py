@@ -6,7 +6,7 @@ import tensorflow as tf
 from robust_tf import draws
 from robust_tf.defenses import ActiveDefense, defended_victim
 from robust_tf.victim import network_victim
-from tests.defenses.active_defense_test import PIXELS
+from tests.defenses.features import PIXELS
 from tests.linear import linear_network, random_images, seeds, softmax
 
 X = tf.constant(random_images(6))

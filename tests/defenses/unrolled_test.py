@@ -9,7 +9,7 @@ from robust_tf import networks
 from robust_tf.defenses import SOFTNESS, ActiveDefense, Unrolled
 from robust_tf.errors import InputError
 from robust_tf.losses import feature_loss
-from tests.defenses.active_defense_test import PIXELS
+from tests.defenses.features import PIXELS
 from tests.linear import image, seeds
 
 NETWORK = networks.build("wrn-10-1", (8, 8, 3), 3, seed=1)

@@ -1,22 +1,10 @@
 """Each variable of the published checkpoints has one place of its own in our networks."""
 
-import json
-import pathlib
-
 import pytest
 
 from robust_tf import networks
 from robust_tf.interop.checkpoint_names import is_of_training, location, name_of
-
-GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "golden"
-
-
-def manifest(name: str) -> dict[str, tuple[int, ...]]:
-    """Every variable's shape in a released checkpoint."""
-    path = GOLDEN / f"manifest_{name}.json"
-    if not path.exists():
-        pytest.skip(f"{path.name} of the reference numbers is not beside this repository")
-    return {name: tuple(shape) for name, shape in json.loads(path.read_text())}
+from tests.manifests import manifest
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from robust_tf.errors import InputError
 from robust_tf.interop.checkpoint_names import name_of
 from robust_tf.networks import published, resnet
 from robust_tf.networks.published import Architecture
-from tests.interop.checkpoint_names_test import manifest
+from tests.manifests import manifest
 
 PUBLISHED = {
     "R50": Architecture("resnet-50"),

@@ -14,7 +14,7 @@ from robust_tf.losses import feature_loss
 from robust_tf.serving.export import Defended, export
 from robust_tf.victim import network_victim
 from tests.linear import seeds
-from tests.serving.export_test import FILES, PIXELS, SHAPE, disturb
+from tests.serving.pictures import FILES, PIXELS, SHAPE, disturb
 from tests.serving.served import serve, signatures
 
 IMAGES = PIXELS.astype(np.float32) / 255

@@ -2,7 +2,6 @@
 
 import pathlib
 
-import cv2
 import keras
 import numpy as np
 import pytest
@@ -12,44 +11,11 @@ from robust_tf import networks
 from robust_tf.data.decode import decode_and_resize
 from robust_tf.errors import InputError
 from robust_tf.serving.export import export, xla_functions
+from tests.serving.pictures import FILES, RANDOM, SHAPE, disturb
 from tests.serving.served import serve, signatures
 
-SHAPE = (32, 32, 3)
 CLASSES = 10
 INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
-RANDOM = np.random.default_rng(0)
-PIXELS = RANDOM.integers(0, 256, (5, *SHAPE), dtype=np.uint8)
-
-
-def photograph(height: int, width: int) -> np.ndarray:
-    """A smooth picture, which JPEG keeps and resizing changes."""
-    coarse = RANDOM.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def file_bytes(image: np.ndarray, suffix: str) -> bytes:
-    """The image as a JPEG or PNG file."""
-    return cv2.imencode(suffix, image)[1].tobytes()
-
-
-FILES = [
-    file_bytes(photograph(32, 32), ".png"),
-    file_bytes(photograph(32, 32), ".jpg"),
-    file_bytes(photograph(61, 45), ".png"),
-    file_bytes(photograph(40, 90), ".jpg"),
-    file_bytes(photograph(20, 20), ".jpg"),
-]
-
-
-def disturb(network: keras.Model) -> keras.Model:
-    """Gives batch norms and biases values that a trained network has, instead of 0 and 1."""
-    draw = np.random.default_rng(1)
-    for weight in network.weights:
-        if weight.name in ("gamma", "moving_variance"):
-            weight.assign(draw.uniform(0.5, 1.5, weight.shape))
-        elif weight.name in ("beta", "bias", "moving_mean"):
-            weight.assign(draw.normal(0, 0.1, weight.shape))
-    return network
 
 
 def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> None:

@@ -4,7 +4,6 @@ Where the golden numbers are there, the variables are those that the public Tens
 """
 
 import importlib.util
-import pathlib
 import sys
 
 import numpy as np
@@ -14,10 +13,9 @@ from robust_tf import networks
 from robust_tf.networks import checkpoint_files
 from robust_tf.networks.published import Architecture
 from tests.commands.running import ROOT, command, run
+from tests.manifests import GOLDEN, MISSING
 from tests.networks import public_graph
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "golden"
-MISSING = "the golden numbers are not beside the project"
 IMPORT, EXPORT = (str(ROOT / "tools" / f"{verb}_checkpoint") for verb in ("import", "export"))
 BY_PYTHON = (sys.executable, EXPORT)
 # As it is, a tool finds the environment that tools/test has made.

@@ -16,8 +16,7 @@ from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from robust_tf.serving.server import batching, grpc_service, image_files, rest
-from tests.serving.server.rest_test import b64
-from tests.serving.server.running import counting, hand_made, running
+from tests.serving.server.running import b64, counting, hand_made, running
 
 ROW = {"instances": [[0.5, 0.5]]}
 HELD = "robust_tf_request_bytes"

@@ -1,6 +1,5 @@
 """Tests of the server's REST: what it answers, and what it refuses with which sentence."""
 
-import base64
 import concurrent.futures
 import gzip
 import io
@@ -17,7 +16,15 @@ from PIL import Image
 
 from robust_tf.serving.export import export
 from tests.linear import softmax
-from tests.serving.server.running import IMAGES, SHAPE, WEIGHTS, hand_made, network, running
+from tests.serving.server.running import (
+    IMAGES,
+    SHAPE,
+    WEIGHTS,
+    b64,
+    hand_made,
+    network,
+    running,
+)
 
 LIMITS = {"max_body": 200_000, "max_request_batch": 8, "batch_timeout": 0.0}
 
@@ -34,10 +41,6 @@ def file_bytes(image: np.ndarray, kind: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, kind)
     return file.getvalue()
-
-
-def b64(content: bytes) -> dict:
-    return {"b64": base64.b64encode(content).decode()}
 
 
 def logits(images: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the tests of the server share: servers in a thread, and models made by hand."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import pathlib
@@ -23,6 +24,11 @@ IMAGES = np.random.default_rng(1).uniform(size=(5, *SHAPE)).astype(np.float32)
 def network():
     """The network that the tests serve."""
     return linear_network(WEIGHTS, shape=SHAPE)
+
+
+def b64(content: bytes) -> dict:
+    """A file as REST takes it."""
+    return {"b64": base64.b64encode(content).decode()}
 
 
 class Running:
