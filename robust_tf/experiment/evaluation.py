@@ -64,28 +64,15 @@ def evaluate(plan: plans.Evaluate) -> None:
         judging=behind.decides if behind else None,
         decisions=plan.decisions,
     )
-    about = {
-        "model": str(plan.model),
-        "weights": subject.weights,
-        "dataset": plan.data.dataset,
-        "warnings": cautions,
-        **_of_the_defense(plan),
-        # Whose seconds are added up.
-        **({"workers": place.workers} if place.workers > 1 else {}),
-    }
-    of_a_saved_model = ("signature", "input_name", "output_name")
-    settings = dataclasses.asdict(plan.data) | {n: getattr(plan, n) for n in of_a_saved_model}
-    if plan.data.crop == "none":
-        del settings["crop"]  # an evaluation from before there were others goes on
     evaluation = Evaluation(
         judge,
         batches,
         test_set.indices.tolist(),
         output=plan.output,
-        about=about,
+        about=_about(plan, subject, cautions, place),
         saved=_saved(plan, test_set),
         findings=findings if plan.verdict and plan.targeted == "none" else None,
-        settings=settings,
+        settings=_settings(plan),
         submissions=plan.submissions,
         keep_transfers=plan.keep_transfers,
         share=place,
@@ -94,6 +81,30 @@ def evaluate(plan: plans.Evaluate) -> None:
     attacks = _attacks(plan, subject, findings, judge.threat, source)
     with preemption.ending():
         evaluation.run(attacks)
+
+
+def _about(
+    plan: plans.Evaluate, subject: Subject, cautions: list[str], place: distribute.Place
+) -> dict:
+    """What a result says of the model and its data."""
+    return {
+        "model": str(plan.model),
+        "weights": subject.weights,
+        "dataset": plan.data.dataset,
+        "warnings": cautions,
+        **_of_the_defense(plan),
+        # Whose seconds are added up.
+        **({"workers": place.workers} if place.workers > 1 else {}),
+    }
+
+
+def _settings(plan: plans.Evaluate) -> dict:
+    """What else a stopped evaluation must have in common with one that goes on."""
+    of_a_saved_model = ("signature", "input_name", "output_name")
+    settings = dataclasses.asdict(plan.data) | {n: getattr(plan, n) for n in of_a_saved_model}
+    if plan.data.crop == "none":
+        del settings["crop"]  # an evaluation from before there were others goes on
+    return settings
 
 
 def _findings(plan: plans.Evaluate, subject: Subject, test_set: Examples) -> Findings:
