@@ -12,7 +12,7 @@ LAYERS = (
     {"train", "evaluate", "calibrate", "export", "predict", "perturb", "serve", "report"},
     {"experiment", "command_line"},
     {"building"},
-    {"methods", "callbacks", "preemption", "evaluation", "serving", "data"},
+    {"methods", "callbacks", "pictures", "preemption", "evaluation", "serving", "data"},
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
     {"draws", "plans", "attack_names", "leaving"},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
+import tensorflow as tf
 from tabulate import tabulate
 
 from robust_tf import building, distribute, plans
@@ -17,7 +18,7 @@ from robust_tf.data.stream import check_share
 from robust_tf.experiment.data import load
 from robust_tf.layers import NonLocal
 from robust_tf.layers.memory import memory
-from robust_tf.methods.base import check_parts
+from robust_tf.methods.parts import check_parts
 
 
 class Data(NamedTuple):
@@ -28,23 +29,28 @@ class Data(NamedTuple):
     classes: int
 
 
-class Place(NamedTuple):
+class Cluster(NamedTuple):
     """What trains: how many processes, and replicas over all of them."""
 
     workers: int
     replicas: int
 
+    @classmethod
+    def of(cls, strategy: tf.distribute.Strategy) -> "Cluster":
+        """That of a strategy."""
+        return cls(distribute.worker_count(strategy), strategy.num_replicas_in_sync)
+
 
 def dry_run(plan: plans.Train) -> None:
     """Prints what a training would do."""
-    place = Place(1, plan.dry_run_replicas or 1)
+    cluster = Cluster(1, plan.dry_run_replicas or 1)
     if plan.dry_run_replicas is None:
         strategy = distribute.strategy()
         if not distribute.is_chief(strategy):
             return
-        place = Place(distribute.worker_count(strategy), strategy.num_replicas_in_sync)
+        cluster = Cluster.of(strategy)
     data = _data(plan)
-    print(text(plan, building.network(plan, data.image_shape, data.classes), data, place))
+    print(text(plan, building.network(plan, data.image_shape, data.classes), data, cluster))
 
 
 def steps_per_epoch(plan: plans.Train, images: int) -> int:
@@ -52,23 +58,23 @@ def steps_per_epoch(plan: plans.Train, images: int) -> int:
     return plan.steps_per_epoch or max(1, images // plan.batch_size)
 
 
-def text(plan: plans.Train, network: keras.Model, data: Data, place: Place) -> str:
+def text(plan: plans.Train, network: keras.Model, data: Data, cluster: Cluster) -> str:
     """The lines, each with its name before it.
 
     Args:
       plan: of the training.
       network: what is trained.
       data: what it is trained on.
-      place: what trains it.
+      cluster: what trains it.
     """
-    replicas = place.replicas
-    share = check_share(plan.batch_size, (0, place.workers), replicas // place.workers)
+    replicas = cluster.replicas
+    share = check_share(plan.batch_size, (0, cluster.workers), replicas // cluster.workers)
     part = check_parts(share, plan.accumulate) // plan.accumulate
     steps = steps_per_epoch(plan, data.images)
     pixels = " x ".join(str(n) for n in data.image_shape)
     rows = [
         ("images", f"{data.images:,} of {plan.data.dataset}, {pixels}"),
-        ("replicas", _replicas(plan, place, share, part)),
+        ("replicas", _replicas(plan, cluster, share, part)),
         ("updates", f"{steps:,} an epoch, {plan.epochs * steps:,} in {plan.epochs:,} epochs"),
         ("learning rate", "\n".join(_rates(plan, steps))),
         ("network", _network(plan, network)),
@@ -91,10 +97,12 @@ def _data(plan: plans.Train) -> Data:
     return Data(len(trained_on), (size, size, channels), known.classes)
 
 
-def _replicas(plan: plans.Train, place: Place, share: int, part: int) -> str:
-    where = f" on {place.workers} workers" if place.workers > 1 else ""
+def _replicas(plan: plans.Train, cluster: Cluster, share: int, part: int) -> str:
+    where = f" on {cluster.workers} workers" if cluster.workers > 1 else ""
     parts = f" in {plan.accumulate} parts of {part}" if plan.accumulate > 1 else ""
-    return f"{place.replicas:,}{where}; {share:,} images each{parts}, {plan.batch_size:,} an update"
+    return (
+        f"{cluster.replicas:,}{where}; {share:,} images each{parts}, {plan.batch_size:,} an update"
+    )
 
 
 def _rates(plan: plans.Train, steps: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from robust_tf import backup, building, callbacks, distribute, plans
+from robust_tf import backup, building, callbacks, distribute, pictures, plans
 from robust_tf.config import flagfile
 from robust_tf.data.examples import holdout
 from robust_tf.data.failures import raise_from_stream
@@ -65,9 +65,9 @@ def _refuse_imported(run_dir: pathlib.Path) -> None:
 
 def _preview(plan, method, strategy, train_set) -> None:
     shape, classes = train_set.image_shape, len(train_set.class_names)
-    place = preview.Place(distribute.worker_count(strategy), strategy.num_replicas_in_sync)
+    cluster = preview.Cluster.of(strategy)
     data = preview.Data(len(train_set), shape, classes)
-    print(preview.text(plan, method.network, data, place), flush=True)
+    print(preview.text(plan, method.network, data, cluster), flush=True)
 
 
 def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:
@@ -146,11 +146,11 @@ def _callbacks(plan, strategy, val_set, begun, termination) -> list[keras.callba
 
 def _records(run_dir, val_set) -> list[keras.callbacks.Callback]:
     """What shows the course of the training."""
-    pictures = next(iter(evaluation_dataset(val_set, 8)))
+    drawn = next(iter(evaluation_dataset(val_set, 8)))
     return [
         keras.callbacks.CSVLogger(str(run_dir / "history.csv"), append=True),
         keras.callbacks.TensorBoard(str(run_dir / "tb"), write_graph=False),
-        callbacks.ImageGrid(run_dir / "tb" / "images", pictures, val_set.class_names),
+        pictures.ImageGrid(run_dir / "tb" / "images", drawn, val_set.class_names),
     ]
 
 

@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from robust_tf import draws
 from robust_tf.attacks import PGD
-from robust_tf.errors import InputError
 from robust_tf.losses import cross_entropy, soft_cross_entropy
+from robust_tf.methods.parts import check_parts, sum_parts
 from robust_tf.methods.statistics import OwnStatistics
 from robust_tf.methods.unfinished import Unfinished
 from robust_tf.victim import Victim, network_victim
@@ -36,15 +36,6 @@ MethodLoss = Callable[..., tuple[tf.Tensor, Values]]
 def hits(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
     """1 for each image that is classified correctly, else 0."""
     return tf.cast(tf.argmax(logits, axis=-1, output_type=label.dtype) == label, tf.float32)
-
-
-def check_parts(size: int | None, accumulate: int) -> int:
-    """A replica's images of a batch, which must be as many for each part."""
-    if size is None or size % accumulate:
-        raise InputError(
-            f"--accumulate={accumulate} must divide each replica's batch of {size} images."
-        )
-    return size
 
 
 class Method(keras.Model):
@@ -149,21 +140,6 @@ class Method(keras.Model):
         """The same seed pair for every image of the global batch, for this update."""
         return self.seeds(tf.zeros_like(index))
 
-    def by_part(self, function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.Tensor:
-        """`function` of the batch, computed micro-batch by micro-batch and put together again."""
-        check_parts(tensors[0].shape[0], self.accumulate)
-        if self.accumulate == 1:
-            return function(*tensors)
-        parts = [tf.reshape(t, (self.accumulate, -1, *t.shape[1:])) for t in tensors]
-        signature = tf.TensorSpec((parts[0].shape[1], *tensors[0].shape[1:]), tensors[0].dtype)
-        done = tf.map_fn(
-            lambda part: function(*part),
-            parts,
-            parallel_iterations=1,
-            fn_output_signature=signature,
-        )
-        return tf.reshape(done, tensors[0].shape)
-
     def minimize(self, loss: MethodLoss, batch: Batch) -> Values:
         """One update of the weights from one batch, in `accumulate` equal parts.
 
@@ -173,9 +149,7 @@ class Method(keras.Model):
           batch: (images, labels, indices), or any tensors followed by the images' indices.
         """
         size = check_parts(batch[0].shape[0], self.accumulate)
-        gradients, values = self._part(loss, batch, 0)
-        if self.accumulate > 1:
-            gradients, values = self._other_parts(loss, batch, (gradients, values))
+        gradients, values = sum_parts(lambda part: self._part(loss, batch, part), self.accumulate)
         self.optimizer.apply(gradients, self.trainable_variables)
         for name, value in values.items():
             self._means[name].update_state(value / size, sample_weight=size)
@@ -196,17 +170,6 @@ class Method(keras.Model):
         values = {"loss": losses, **values}
         sums = {name: tf.reduce_sum(tf.cast(v, tf.float32)) for name, v in values.items()}
         return gradients, sums
-
-    def _other_parts(self, loss: MethodLoss, batch: Batch, first):
-        """Adds parts 1, 2, ... to the first, in a loop whose memory is that of one part."""
-
-        def add(part, total):
-            return part + 1, tf.nest.map_structure(tf.add, total, self._part(loss, batch, part))
-
-        _, total = tf.while_loop(
-            lambda part, _: part < self.accumulate, add, (1, first), parallel_iterations=1
-        )
-        return total
 
     def _penalty(self, dtype: tf.DType) -> tf.Tensor:
         """wd / 2 * |w|^2 over kernels, whatever has two axes or more: not biases, not norms."""

@@ -28,6 +28,7 @@ import tensorflow as tf
 from robust_tf import distribute, draws, networks
 from robust_tf.errors import InputError
 from robust_tf.methods.base import Batch, Method, Values, hits
+from robust_tf.methods.parts import map_parts
 from robust_tf.networks.fpd import restorer
 
 
@@ -82,9 +83,9 @@ class FPDTraining(Method):
         """Lines 3 to 18 of algorithm 1: one update where l2 > T, else one or two."""
         x_clean, label, index = batch
         # 3 to 6: x_noisy := x_clean + noise
-        x_noisy = self.by_part(self._noisy, x_clean, label, self.seeds(index))
+        x_noisy = map_parts(self._noisy, self.accumulate, x_clean, label, self.seeds(index))
         # 7: x_restored := FPD(x_noisy)
-        x_restored = self.by_part(self._restored, x_noisy)
+        x_restored = map_parts(self._restored, self.accumulate, x_noisy)
         # 8: l2 := L2(x_clean, x_restored), of all workers
         l2 = tf.reduce_mean(squared_error(x_restored, x_clean))
         l2 = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, l2)

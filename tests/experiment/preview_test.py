@@ -9,13 +9,13 @@ from tests.commands.running import ROOT
 from tests.commands.trainings import plan
 
 DATA = preview.Data(1000, (8, 8, 1), 10)
-ONE = preview.Place(1, 1)
+ONE = preview.Cluster(1, 1)
 FLAGS = ("--dataset=digits", "--network=cnn-small", "--attack_steps=5", "--epochs=10")
 
 
-def _text(of: plans.Train, place: preview.Place = ONE) -> list[str]:
+def _text(of: plans.Train, cluster: preview.Cluster = ONE) -> list[str]:
     network = building.network(of, DATA.image_shape, DATA.classes)
-    return preview.text(of, network, DATA, place).splitlines()
+    return preview.text(of, network, DATA, cluster).splitlines()
 
 
 def test_a_training_on_one_device_by_hand(tmp_path):
@@ -34,7 +34,7 @@ def test_a_training_on_one_device_by_hand(tmp_path):
 def test_a_training_on_many_by_hand(tmp_path):
     flags = ("--batch_size=64", "--accumulate=4", "--lr_per_256=1.6", "--schedule=piecewise")
     flags += ("--lr_drops=4,7", "--warmup_epochs=1", "--warmup_from=0.1", "--method=standard")
-    lines = _text(plan(tmp_path, *FLAGS, *flags), preview.Place(workers=2, replicas=8))
+    lines = _text(plan(tmp_path, *FLAGS, *flags), preview.Cluster(workers=2, replicas=8))
     assert lines[1:] == [
         "replicas       8 on 2 workers; 8 images each in 4 parts of 2, 64 an update",
         "updates        15 an epoch, 150 in 10 epochs",
@@ -76,15 +76,15 @@ def test_denoising_blocks_have_a_row_a_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "place", "sentence"),
+    ("flags", "cluster", "sentence"),
     [
-        ((), preview.Place(1, 3), "--batch_size=64 cannot be shared evenly; expected a multiple"),
+        ((), preview.Cluster(1, 3), "--batch_size=64 cannot be shared evenly; expected a multiple"),
         (("--accumulate=3",), ONE, "--accumulate=3 must divide each replica's batch of 64 images."),
     ],
 )
-def test_what_cannot_be_shared_gets_its_sentence(flags, place, sentence, tmp_path):
+def test_what_cannot_be_shared_gets_its_sentence(flags, cluster, sentence, tmp_path):
     with pytest.raises(InputError, match=sentence):
-        _text(plan(tmp_path, *FLAGS, "--batch_size=64", *flags), place)
+        _text(plan(tmp_path, *FLAGS, "--batch_size=64", *flags), cluster)
 
 
 def test_a_dry_run_needs_no_files_of_a_set_whose_size_is_known(tmp_path, capsys):

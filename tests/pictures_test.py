@@ -1,4 +1,4 @@
-"""Tests of robust_tf.callbacks: the picture of an attack, and the event file it goes to."""
+"""Tests of robust_tf.pictures: the picture of an attack, and the event file it goes to."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from robust_tf import callbacks
+from robust_tf import pictures
 from robust_tf.methods import METHODS
 from tests import training
 
@@ -27,7 +27,7 @@ def test_the_grid_shows_image_perturbation_and_attacked_image(channels):
     x_adv[:, :4] += 0.04
     x_adv[:, 4:] -= 0.08
     label, names = np.zeros(5, int), ("zero", "one")
-    picture = callbacks.attack_grid(x, x_adv, label, label, names)
+    picture = pictures.attack_grid(x, x_adv, label, label, names)
     assert picture.shape == (400, 600, 3) and picture.dtype == np.uint8
     # 0.5 + 0.5 * 0.04 / 0.08 above and 0.5 - 0.5 below: the amplified perturbation.
     image, above, below, lighter, darker = (
@@ -41,7 +41,7 @@ def test_the_grid_marks_what_is_wrong_in_red_and_right_in_green():
     x, label = np.full((2, 8, 8, 1), 0.5, np.float32), np.array([0, 1])
     names = ("zero", "one")
     right, wrong, mixed = (
-        callbacks.attack_grid(x, x, label, np.array(said), names)
+        pictures.attack_grid(x, x, label, np.array(said), names)
         for said in ([0, 1], [1, 0], [0, 0])
     )
     for picture, color in ((right, GREEN), (mixed, GREEN), (wrong, RED), (mixed, RED)):
@@ -53,7 +53,7 @@ def test_the_grid_marks_what_is_wrong_in_red_and_right_in_green():
 
 def test_each_epochs_grid_can_be_read_back_from_the_event_file(tmp_path):
     method, names = training.method(), ("zero", "one")
-    grid = callbacks.ImageGrid(tmp_path, training.BATCH, names)
+    grid = pictures.ImageGrid(tmp_path, training.BATCH, names)
     grid.set_model(method)
     grid.on_train_begin()
     expected = []
@@ -61,7 +61,7 @@ def test_each_epochs_grid_can_be_read_back_from_the_event_file(tmp_path):
         x, label, _ = (part.numpy() for part in training.BATCH)
         x_adv = method.attacked_for_validation(*training.BATCH).numpy()
         predicted = np.argmax(method.network(x_adv), axis=-1)
-        expected.append(callbacks.attack_grid(x, x_adv, label, predicted, names))
+        expected.append(pictures.attack_grid(x, x_adv, label, predicted, names))
         grid.on_epoch_end(epoch)
         for variable in method.trainable_variables:
             variable.assign(-variable)
@@ -79,7 +79,7 @@ def test_what_the_network_restores_is_a_fourth_row(tmp_path):
     restored = keras.layers.Rescaling(0.5, name="restored")(images)
     logits = keras.layers.Dense(2)(keras.layers.Flatten()(restored))
     method = METHODS["standard"](keras.Model(images, logits))
-    grid = callbacks.ImageGrid(tmp_path, training.BATCH, ("zero", "one"))
+    grid = pictures.ImageGrid(tmp_path, training.BATCH, ("zero", "one"))
     grid.set_model(method)
     grid.on_train_begin()
     grid.on_epoch_end(0)
@@ -88,9 +88,9 @@ def test_what_the_network_restores_is_a_fourth_row(tmp_path):
     x, label, _ = (part.numpy() for part in training.BATCH)
     predicted = np.argmax(method.network(x), axis=-1)
     names = ("zero", "one")
-    picture = callbacks.attack_grid(x, x, label, predicted, names, restored=0.5 * x)
+    picture = pictures.attack_grid(x, x, label, predicted, names, restored=0.5 * x)
     np.testing.assert_array_equal(tf.io.decode_png(event.tensor_proto.string_val[2]), picture)
-    assert len(picture) > len(callbacks.attack_grid(x, x, label, predicted, names))
+    assert len(picture) > len(pictures.attack_grid(x, x, label, predicted, names))
 
 
 if __name__ == "__main__":
