@@ -2,11 +2,11 @@
 
 Restart contract: (1) the chief writes backup/state.npz to a temporary name and renames it, so there
 is always one whole state; (2) it holds every variable of the method and its optimizer, the number
-of finished epochs, the best score so far and, of an epoch that is begun, its updates, the means of
-its metrics and what each replica has of its own; (3) random draws and the data's order are
-functions of seed, update and image, so nothing else needs saving and a resumed run ends with the
-weights of an uninterrupted one; (4) it stays when the run ends, so that the same command finds it
-finished.
+of finished epochs, the best score so far, a checksum of the training set and, of an epoch that is
+begun, its updates, the means of its metrics and what each replica has of its own; (3) random draws
+and the data's order are functions of seed, update and image, so nothing else needs saving and a
+resumed run ends with the weights of an uninterrupted one; (4) it stays when the run ends, so that
+the same command finds it finished.
 """
 
 import os
@@ -29,11 +29,13 @@ class Progress(NamedTuple):
       epochs: how many are finished.
       best: the best score so far.
       steps: updates of the epoch after them.
+      data: a checksum of what is trained on; 0 is an earlier version's, which has saved none.
     """
 
     epochs: int = 0
     best: float = -1.0
     steps: int = 0
+    data: int = 0
 
     def has(self, epoch: int, step: int) -> bool:
         """Whether a step (from 1 on) of an epoch (from 0 on) is done."""
@@ -73,7 +75,7 @@ def restore(run_dir: pathlib.Path, method: keras.Model) -> Progress:
         return Progress()
     with np.load(path) as state:
         found = dict(state)
-    # An earlier version of the program has saved no steps.
+    # An earlier version of the program has saved fewer of them.
     given = {name: found.pop(name).item() for name in Progress._fields if name in found}
     variables = _variables(method)
     saved = [found.pop(name) for name in [n for n in found if re.fullmatch(r"v\d+", n)]]

@@ -26,7 +26,7 @@ def method(plan: plans.Train, image_shape, classes: int, steps: int) -> Method:
     """
     built_network = network(plan, image_shape, classes)
     optimizer = _optimizer(plan, steps)
-    attack = _attack(plan.attack, Threat(plan.norm, plan.eps))
+    attack = training_attack(plan)
     if plan.attack.attack_warmup_epochs:
         length = round(plan.attack.attack_warmup_epochs * steps)
         attack = Curriculum(attack, optimizer.iterations, length)
@@ -59,6 +59,35 @@ def network(plan: plans.Train, image_shape, classes: int) -> keras.Model:
       classes: how many.
     """
     return _network(plan, image_shape, classes, plan.network.precision)
+
+
+def training_attack(plan: plans.Train) -> PGD:
+    """What makes the training's adversarial images."""
+    flags = plan.attack
+    aim = aims.TARGETS.get(flags.attack_target, aims.UNTARGETED)
+    if flags.attack_loss == "kl":
+        if aim.targeted:
+            raise InputError(
+                "--attack_loss=kl leads away from the clean prediction and cannot aim at "
+                f"--attack_target={flags.attack_target}; expected --attack_target=none."
+            )
+        if flags.attack_start == "none" or flags.attack_clean_start:
+            raise InputError(
+                "--attack_loss=kl has no gradient at the clean image; expected "
+                "--attack_start=uniform or gaussian, and --attack_clean_start=0."
+            )
+        aim = aims.CLEAN_PREDICTION
+    return PGD(
+        Threat(plan.norm, plan.eps),
+        loss=losses.by_name(flags.attack_loss, flags.kappa, aim.targeted),
+        aim=aim,
+        steps=flags.attack_steps,
+        step_size=step_size(flags.attack_step_rule, flags.attack_step_size, flags.attack_steps),
+        start=flags.attack_start,
+        clean_start=flags.attack_clean_start,
+        momentum=flags.attack_momentum,
+        restarts=flags.attack_restarts,
+    )
 
 
 def learning_rate(plan: plans.Train, steps: int) -> LearningRateSchedule:
@@ -130,33 +159,6 @@ def _fpd(flags: plans.Network) -> networks.FPD | None:
         inner=flags.fpd_inner,
         bottleneck=flags.fpd_bottleneck,
         clean=flags.fpd_clean,
-    )
-
-
-def _attack(plan: plans.Attack, threat: Threat) -> PGD:
-    aim = aims.TARGETS.get(plan.attack_target, aims.UNTARGETED)
-    if plan.attack_loss == "kl":
-        if aim.targeted:
-            raise InputError(
-                "--attack_loss=kl leads away from the clean prediction and cannot aim at "
-                f"--attack_target={plan.attack_target}; expected --attack_target=none."
-            )
-        if plan.attack_start == "none" or plan.attack_clean_start:
-            raise InputError(
-                "--attack_loss=kl has no gradient at the clean image; expected "
-                "--attack_start=uniform or gaussian, and --attack_clean_start=0."
-            )
-        aim = aims.CLEAN_PREDICTION
-    return PGD(
-        threat,
-        loss=losses.by_name(plan.attack_loss, plan.kappa, aim.targeted),
-        aim=aim,
-        steps=plan.attack_steps,
-        step_size=step_size(plan.attack_step_rule, plan.attack_step_size, plan.attack_steps),
-        start=plan.attack_start,
-        clean_start=plan.attack_clean_start,
-        momentum=plan.attack_momentum,
-        restarts=plan.attack_restarts,
     )
 
 

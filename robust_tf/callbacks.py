@@ -122,7 +122,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(self, run_dir: pathlib.Path, monitor: str, begun: backup.Progress):
         super().__init__()
-        self.run_dir, self.monitor, self.best = run_dir, monitor, begun.best
+        self.run_dir, self.monitor, self.begun, self.best = run_dir, monitor, begun, begun.best
 
     def back_up(self, epochs: int, steps: int = 0, unfinished: dict | None = None) -> None:
         """Writes the backup.
@@ -132,7 +132,7 @@ class Checkpoints(keras.callbacks.Callback):
           steps: updates of the next one.
           unfinished: what else going on there needs.
         """
-        progress = backup.Progress(epochs, self.best, steps)
+        progress = self.begun._replace(epochs=epochs, best=self.best, steps=steps)
         backup.save(self.run_dir, self.model, progress, unfinished)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -109,12 +109,15 @@ def same_everywhere(of: tf.distribute.Strategy, number: int) -> bool:
     if of.num_replicas_in_sync == 1:
         return True
 
-    def mean() -> tf.Tensor:
+    def gathered() -> tf.Tensor:
         context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.constant(number, tf.float64))
+        return context.all_gather(tf.constant([number], tf.int64), axis=0)
 
-    result = tf.function(lambda: of.run(mean), autograph=False)()
-    return float(of.experimental_local_results(result)[0]) == number
+    numbers = of.experimental_local_results(
+        tf.function(lambda: of.run(gathered), autograph=False)()
+    )
+    # Every worker sees those of all, and so none goes on without the others.
+    return len(set(numbers[0].numpy())) == 1
 
 
 def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:

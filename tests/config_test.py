@@ -20,7 +20,9 @@ def main():
 command_line.run(main)
 """
 SHOW = TRAIN.format(then="print(plan)")
-SAVE = TRAIN.format(then="flagfile.save(plan.run_dir); print(plan)")
+SAVE = TRAIN.format(
+    then="flagfile.refuse_changes(plan.run_dir); flagfile.save(plan.run_dir); print(plan)"
+)
 EVALUATE = (
     "from robust_tf import command_line, config\ncommand_line.run(lambda: print(config.evaluate()))"
 )
@@ -101,6 +103,10 @@ def test_a_number_may_be_a_fraction(given, expected):
         (["--method=fpd", "--fpd=fd"], "--method=fpd trains a network that restores images"),
         (["--method=fpd", "--norm=L2", "--eps=1"], "needs --fpd_noise"),
         (["--norm=L2", "--eval_eps=1"], "--norm=L2 has no radius of its own"),
+        (
+            ["--eps=16"],
+            "--eps=16 is too large for images in [0, 1]; expected at most 1, and 16/255",
+        ),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )

@@ -10,11 +10,11 @@ from robust_tf.config import defense, flagfile
 from robust_tf.config.defaults import BY_DATASET
 from robust_tf.config.filling import fill
 from robust_tf.config.reading import (
+    check_radii,
     crop_of_the_dataset,
     fill_crop,
     model_path,
     read_plan,
-    refuse_default_radius,
     results_folder,
 )
 from robust_tf.errors import InputError
@@ -41,7 +41,7 @@ def evaluate() -> Evaluate:
     defense.fill_decisions()
     # The radius that a run was validated at is the one to evaluate it at.
     fill({"eps": FLAGS.eval_eps})
-    refuse_default_radius(FLAGS.eps)
+    check_radii()
     fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
     fill_crop()
     output = pathlib.Path(FLAGS.output or results_folder(model) / _result_name())

@@ -51,18 +51,16 @@ NOT_OF_A_RUN = OF_AN_EVALUATION + OF_A_DEFENCE + OF_SERVING + OF_A_COMPETITION +
 
 
 def save(run_dir: pathlib.Path) -> None:
-    """Writes flags.cfg, what this run uses, so that --flagfile reads it back.
+    """Writes flags.cfg, what this run uses, so that --flagfile reads it back."""
+    with files.replacing(run_dir / "flags.cfg") as temporary:
+        temporary.write_text("\n".join(_lines()) + "\n")
 
-    A run that is resumed must be the same run: other flags than the saved ones are refused.
-    """
-    path = run_dir / "flags.cfg"
-    kept = [flag for flag in _ours() if flag.name not in NOT_OF_A_RUN]
-    lines = sorted(_line(flag) for flag in kept if flag.value is not None)
+
+def refuse_changes(run_dir: pathlib.Path) -> None:
+    """Refuses other flags than a run was begun with: one that is resumed must be the same run."""
     # A command that was refused, or ended before its first epoch did, binds nobody.
     if (run_dir / "backup").exists():
-        _refuse_changes(path, lines)
-    with files.replacing(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n")
+        _refuse_changes(run_dir / "flags.cfg", _lines())
 
 
 def write(path: pathlib.Path, **values: str | float) -> None:
@@ -78,6 +76,12 @@ def read(path: pathlib.Path) -> dict[str, str]:
 
 def _ours() -> list[flags.Flag]:
     return definitions.all_flags()
+
+
+def _lines() -> list[str]:
+    """What a flags.cfg says of the flags as they are."""
+    kept = [flag for flag in _ours() if flag.name not in NOT_OF_A_RUN]
+    return sorted(_line(flag) for flag in kept if flag.value is not None)
 
 
 def _line(flag: flags.Flag) -> str:

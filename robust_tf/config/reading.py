@@ -62,10 +62,17 @@ def fill_crop() -> None:
     fill({"crop": crop_of_the_dataset()})
 
 
-def refuse_default_radius(eps: float | None) -> None:
-    """A norm without a radius of its own needs one."""
-    if FLAGS.norm != "Linf" and eps is None:
+def check_radii() -> None:
+    """A norm without a radius of its own needs one, and no pixel can move farther than 1."""
+    if FLAGS.norm != "Linf" and FLAGS.eps is None:
         raise InputError(f"--norm={FLAGS.norm} has no radius of its own; expected --eps as well.")
+    for name in ("eps", "eval_eps"):
+        value = FLAGS[name].value
+        if FLAGS.norm == "Linf" and value is not None and value > 1:
+            raise InputError(
+                f"--{name}={value:g} is too large for images in [0, 1]; expected at most 1, and "
+                f"{value:g}/255 for so many levels of 8 bits."
+            )
 
 
 def results_folder(model: pathlib.Path) -> pathlib.Path:

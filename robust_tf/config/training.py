@@ -8,7 +8,7 @@ from robust_tf.config import flagfile
 from robust_tf.config.defaults import ADAM_LR, BY_DATASET, BY_METHOD, OTHERWISE
 from robust_tf.config.definitions.names import DENOISERS
 from robust_tf.config.filling import fill
-from robust_tf.config.reading import read_plan, refuse_default_radius
+from robust_tf.config.reading import check_radii, read_plan
 from robust_tf.errors import InputError
 from robust_tf.plans import Optimizer, Train
 
@@ -40,7 +40,7 @@ def train() -> Train:
         for name in names:
             if FLAGS[name].present:
                 raise InputError(f"--{name} does nothing in training; it is a flag of {command}.")
-    refuse_default_radius(FLAGS.eps)
+    check_radii()
     _fill()
     _refuse_flags_of_others()
     _refuse_contradictions()

@@ -127,10 +127,25 @@ def _network(plan: plans.Train, network: keras.Model) -> str:
 
 def _attack(plan: plans.Train) -> str:
     noise = plan.recipe.method == "fpd" and plan.recipe.fpd_input == "noise"
-    passes = plan.attack.attack_steps * plan.attack.attack_restarts
+    attack = building.training_attack(plan)
+    passes = attack.steps * attack.restarts
     if noise or plan.recipe.method in ("standard", "smoothing") or not passes:
         return ""
-    return f"{passes:,} passes forward and back of each image, beside those of {plan.recipe.method}"
+    size, step = (_levels(plan, number) for number in (plan.eps, attack.step_size))
+    aimed = (
+        "untargeted" if plan.attack.attack_target == "none" else f"at {plan.attack.attack_target}"
+    )
+    clean = f", {attack.clean_start:g} of all from the image" if attack.clean_start else ""
+    how = f"{attack.steps:,} steps of {step}, {aimed}, start {attack.start}{clean}"
+    return (
+        f"{plan.norm} {size}, {how}"
+        f"\n{passes:,} passes forward and back of each image, beside those of {plan.recipe.method}"
+    )
+
+
+def _levels(plan: plans.Train, number: float) -> str:
+    """A distance as the field gives it: in levels of a pixel."""
+    return f"{255 * number:.4g}/255" if plan.norm == "Linf" else f"{number:.4g}"
 
 
 def _all_reduce(network: keras.Model, replicas: int) -> str:

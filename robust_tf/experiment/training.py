@@ -18,7 +18,7 @@ from robust_tf.data.pipeline import (
 )
 from robust_tf.errors import InputError
 from robust_tf.experiment import preview
-from robust_tf.experiment.data import SOURCE, keep_class_names, load
+from robust_tf.experiment.data import SOURCE, checksum, keep_class_names, load
 from robust_tf.experiment.exporting import publish
 from robust_tf.preemption import Backups, Termination
 
@@ -31,22 +31,16 @@ def train(plan: plans.Train) -> None:
     if plan.deterministic:
         tf.config.experimental.enable_op_determinism()
     chief = distribute.is_chief(strategy)
-    if chief:
-        flagfile.save(plan.run_dir)
+    flagfile.refuse_changes(plan.run_dir)
     whole, data = load(plan.data, "train"), plan.data
     train_set, val_set = holdout(whole, data.holdout, plan.seed, data.per_class)
     steps = preview.steps_per_epoch(plan, len(train_set))
-    if chief:
-        keep_class_names(plan.run_dir, train_set.class_names)
     with strategy.scope():
         method = building.method(plan, train_set.image_shape, len(train_set.class_names), steps)
-    progress = backup.restore(plan.run_dir, method)
-    updates = progress.epochs * steps + progress.steps
-    if not distribute.same_everywhere(strategy, updates):
-        raise InputError(
-            f"--run_dir={plan.run_dir} is not the same for all workers: this one finds "
-            f"{updates} updates there; expected a folder that all of them share."
-        )
+    progress = _begun(plan, method, strategy, train_set, steps)
+    if chief:
+        flagfile.save(plan.run_dir)
+        keep_class_names(plan.run_dir, train_set.class_names)
     if progress.epochs < plan.epochs:
         if chief:
             _preview(plan, method, strategy, train_set)
@@ -61,6 +55,28 @@ def _refuse_imported(run_dir: pathlib.Path) -> None:
             f"--run_dir={run_dir} holds an imported network, which training would replace; "
             "expected another folder."
         )
+
+
+def _begun(plan, method, strategy, train_set, steps) -> backup.Progress:
+    """How far the run is, which must be the same run, and the same data, for all workers."""
+    progress, data = backup.restore(plan.run_dir, method), checksum(train_set)
+    updates = progress.epochs * steps + progress.steps
+    if not distribute.same_everywhere(strategy, updates):
+        raise InputError(
+            f"--run_dir={plan.run_dir} is not the same for all workers: this one finds "
+            f"{updates} updates there; expected a folder that all of them share."
+        )
+    if not distribute.same_everywhere(strategy, data):
+        raise InputError(
+            f"--data_dir={plan.data.data_dir} does not hold the same images for all workers: "
+            f"this one trains on {len(train_set):,}; expected equal copies, or one that they share."
+        )
+    if progress.data not in (0, data):
+        raise InputError(
+            f"{plan.run_dir} was begun with other images than the {len(train_set):,} that "
+            f"--data_dir={plan.data.data_dir} has for it now; expected those, or another --run_dir."
+        )
+    return progress._replace(data=data)
 
 
 def _preview(plan, method, strategy, train_set) -> None:

@@ -16,6 +16,7 @@ from absl import flags
 from robust_tf import backup, building, config, distribute, experiment, plans
 from robust_tf.data.pipeline import training_dataset
 from robust_tf.data.sources import load
+from robust_tf.errors import InputError
 from robust_tf.methods import METHODS
 from robust_tf.networks.wide_resnet import WideResNet
 from tests.commands.running import TINY, forget_flags
@@ -35,6 +36,8 @@ BATCHES = (*PGD, "--network=cnn-small", "--schedule=cosine", "--ema=0.9", "--wei
 RECIPE = (*PGD, "--network=cnn-small", "--attack_clean_start=0.5", "--attack_target=random")
 RECIPE += ("--attack_step_rule=caad", "--label_smoothing=0.1", "--nesterov")
 WHOLE_RUN = "whole_run"
+# Each worker has images of its own, which is refused: what it says is in NAME-INDEX.txt.
+OTHER_IMAGES = "other_images"
 FLAGS = {
     **{name: (*OF_METHODS, f"--method={name}", *OF_METHOD.get(name, ())) for name in METHODS},
     "float32": (*EIGHT, "--method=standard", "--activation=elu", "--sync_bn"),
@@ -72,6 +75,16 @@ def fit(of: plans.Train) -> None:
         backup.save(of.run_dir, method, backup.Progress())
 
 
+def refused(folder: pathlib.Path) -> None:
+    """Trains on other images than the other workers do, and keeps what is said to that."""
+    worker = distribute.place().worker
+    line = (*SHORT, "--steps_per_epoch=1", f"--holdout={0.1 + 0.1 * worker}")
+    try:
+        experiment.train(plan(folder / OTHER_IMAGES, *line))
+    except InputError as error:
+        (folder / f"{OTHER_IMAGES}-{worker}.txt").write_text(str(error))
+
+
 def main(folder: pathlib.Path, *names: str) -> None:
     """Trains them one after the other."""
     once = functools.cache(distribute.strategy)
@@ -82,6 +95,9 @@ def main(folder: pathlib.Path, *names: str) -> None:
         mock.patch.object(WideResNet, "groups", 1),
     ):
         for name in names:
+            if name == OTHER_IMAGES:
+                refused(folder)
+                continue
             train = experiment.train if name == WHOLE_RUN else fit
             train(plan(folder / name, *FLAGS[name]))
 

@@ -6,19 +6,29 @@ import pytest
 
 from robust_tf.methods import METHODS
 from tests.commands.running import difference, run, state
-from tests.commands.trainings import FLAGS, WHOLE_RUN
+from tests.commands.trainings import FLAGS, OTHER_IMAGES, WHOLE_RUN
 
-TRAININGS = {1: FLAGS, 2: (*METHODS, "float32"), 4: (WHOLE_RUN, "float32", "recipe_in_parts")}
+TRAININGS = {
+    1: FLAGS,
+    2: (*METHODS, "float32", OTHER_IMAGES),
+    4: (WHOLE_RUN, "float32", "recipe_in_parts"),
+}
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """What a training ends with on a number of workers."""
+def folders(tmp_path_factory):
+    """Where the trainings on a number of workers have left what they end with."""
     folders = {}
     for workers, names in TRAININGS.items():
         folders[workers] = tmp_path_factory.mktemp(f"on_{workers}")
         line = (sys.executable, "-m", "tests.commands.trainings", str(folders[workers]), *names)
         run(*line) if workers == 1 else run("tools/launch_local", str(workers), "--", *line)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def trained(folders):
+    """The state that a training on a number of workers ends with."""
     return lambda name, workers=1: state(folders[workers] / name)
 
 
@@ -45,6 +55,13 @@ def test_workers_agree_in_float32_without_an_attack(workers, trained):
     Digits have that at all of their black pixels at once (seed 0, updates 5 to 8: 0.02 apart).
     """
     assert difference(trained("float32"), trained("float32", workers)) < 1e-5
+
+
+def test_workers_with_images_of_their_own_are_all_refused(folders):
+    for worker in range(2):
+        said = (folders[2] / f"{OTHER_IMAGES}-{worker}.txt").read_text()
+        assert "does not hold the same images for all workers: this one trains on 1," in said
+    assert not list((folders[2] / OTHER_IMAGES).rglob("*.*"))
 
 
 def test_accumulation_is_the_same_batch(trained):

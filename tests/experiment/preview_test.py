@@ -27,7 +27,9 @@ def test_a_training_on_one_device_by_hand(tmp_path):
         "learning rate  0.5 at update 0",
         # 4 * 4 * 32 + 32, 4 * 4 * 32 * 64 + 64, 256 * 256 + 256, 256 * 10 + 10
         "network        cnn-small, 101,738 parameters, float32",
-        "attack         5 passes forward and back of each image, beside those of pgd_at",
+        # Of the 51 levels of 0.2.
+        "attack         Linf 51/255, 5 steps of 12.75/255, untargeted, start uniform",
+        "               5 passes forward and back of each image, beside those of pgd_at",
     ]
 
 
@@ -110,7 +112,9 @@ def test_the_command_this_program_is_known_by(tmp_path, capsys, monkeypatch):
         "learning rate  0.1 at update 0\n               1.6 at update 1,545 (epoch 5)\n",
         "               0.0016 at update 29,355 (epoch 95)\nnetwork ",
         "resnext-101-32x8d, 126,801,704 parameters, float32\n",
-        "attack         20 passes forward and back of each image, beside those of pgd_at\n",
+        "attack         Linf 16/255, 20 steps of 1/255, at random, start uniform, 0.2 of all from "
+        "the image\n",
+        "               20 passes forward and back of each image, beside those of pgd_at\n",
         "denoising      33 dot blocks keep 5.99 GB for the gradient of 32 images\n",
     ):
         assert line in said
