@@ -252,6 +252,7 @@ class Import:
 
     checkpoint: pathlib.Path
     network: str
+    stem: str
     activation: str | None
     denoise: str
     denoise_at: str

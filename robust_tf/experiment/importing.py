@@ -11,9 +11,14 @@ import keras
 from robust_tf import networks, plans
 from robust_tf.config import flagfile
 from robust_tf.data import class_names
+from robust_tf.data.known_sizes import KNOWN_SIZES
+from robust_tf.data.sources import SOURCES
 from robust_tf.errors import InputError
 from robust_tf.experiment.data import SOURCE, keep_class_names
 from robust_tf.networks import checkpoint_files, exchange, published
+
+# Of a file without a last layer, whatever it is of.
+_CLASSES = 1000
 
 
 def import_checkpoint(plan: plans.Import) -> None:
@@ -23,31 +28,34 @@ def import_checkpoint(plan: plans.Import) -> None:
     print(f"Reading {plan.checkpoint}", flush=True)
     variables = checkpoint_files.read(plan.checkpoint)
     shapes = {name: values.shape for name, values in variables.items()}
-    stem = published.stem(shapes)
-    asked = published.Architecture(plan.network, plan.denoise, plan.denoise_at, stem)
-    published.fits(plan.checkpoint, shapes, asked)
-    classes, channels = published.classes_and_channels(shapes)
-    names = _class_names(plan, classes)
+    asked = published.Architecture(plan.network, plan.denoise, plan.denoise_at, plan.stem)
+    names = _class_names(plan)
+    classes, channels = _classes(plan, names, shapes), SOURCES[plan.dataset].channels
+    published.fits(plan.checkpoint, shapes, asked, classes, channels)
     print(f"Building {plan.network} and writing it", flush=True)
     network = networks.build(
         plan.network,
         (plan.image_size, plan.image_size, channels),
         classes,
         activation=plan.activation,
-        stem=stem,
+        stem=plan.stem,
         denoise=plan.denoise,
         denoise_at=plan.denoise_at,
     )
     exchange.fill(network, variables)
-    _write(plan, network, _flags(plan, stem, channels), names)
+    _write(plan, network, _flags(plan, channels), names)
     print(f"Run written to {plan.run_dir} (checkpoints/best.keras, flags.cfg, {SOURCE})")
 
 
 def export_checkpoint(run_dir: pathlib.Path, checkpoint: pathlib.Path) -> None:
     """Writes the network of a run, or in a .keras file, as a published checkpoint is written."""
-    variables = exchange.weights(networks.load(run_dir))
+    network = networks.load(run_dir)
+    variables = exchange.weights(network)
     checkpoint_files.write(checkpoint, variables)
     print(f"{len(variables)} variables written to {checkpoint}")
+    # What the file does not say: the activation, and the kind of a filter without weights.
+    activation = exchange.activation(network)
+    print(f"They are of {exchange.architecture(network)} and --activation={activation}.")
 
 
 def _write(
@@ -67,28 +75,30 @@ def _write(
         os.replace(run_dir, plan.run_dir)
 
 
-def _class_names(plan: plans.Import, classes: int) -> tuple[str, ...]:
+def _class_names(plan: plans.Import) -> tuple[str, ...]:
     """From their file, or ImageNet's; none are known of another data set."""
-    if plan.class_names:
-        text = plan.class_names.read_bytes().decode("utf-8", errors="replace")
-        names = tuple(text.splitlines())
-    elif plan.dataset == "imagenet":
-        names = class_names.IMAGENET
-    else:
-        return ()
-    if len(names) != classes:
-        raise InputError(
-            f"{plan.checkpoint} tells {classes} classes apart, but {len(names)} names are given "
-            f"to them; expected --class_names=FILE with {classes} lines, or another --dataset."
-        )
+    if plan.class_names is None:
+        return class_names.IMAGENET if plan.dataset in ("imagenet", "nips2017") else ()
+    names = tuple(plan.class_names.read_bytes().decode("utf-8", errors="replace").splitlines())
+    if len(names) < 2:
+        raise InputError(f"--class_names={plan.class_names} has {len(names)} lines; expected 2.")
     return names
 
 
-def _flags(plan: plans.Import, stem: str, channels: int) -> dict[str, str | float]:
+def _classes(plan: plans.Import, names: tuple[str, ...], shapes: published.Shapes) -> int:
+    """How many classes there must be; of a folder of images the checkpoint says how many."""
+    if names:
+        return len(names)
+    if plan.dataset in KNOWN_SIZES:
+        return KNOWN_SIZES[plan.dataset].classes
+    return (shapes.get("linear/W") or shapes.get("linear/b") or (_CLASSES,))[-1]
+
+
+def _flags(plan: plans.Import, channels: int) -> dict[str, str | float]:
     """What of a run's flags is known of it, and evaluate, export and predict go by."""
-    asked = ("dataset", "image_size", "network", "denoise", "denoise_at", "eps")
+    asked = ("dataset", "image_size", "network", "stem", "denoise", "denoise_at", "eps")
     flags = {name: getattr(plan, name) for name in asked}
-    flags |= {"channels": channels, "stem": stem, "norm": "Linf", "eval_eps": plan.eps, "seed": 0}
+    flags |= {"channels": channels, "norm": "Linf", "eval_eps": plan.eps, "seed": 0}
     if plan.activation:
         flags["activation"] = plan.activation
     if plan.dataset == "imagenet":

@@ -1,6 +1,5 @@
-"""Where the variables of published tensorpack checkpoints have their place in our networks.
+"""What the variables of our networks are called in published tensorpack checkpoints.
 
-location("group0/block1/conv2/bn/mean/EMA")  # ("group0_block1_bn2", "moving_mean")
 name_of("group0_block1_bn2", "moving_mean")  # "group0/block1/conv2/bn/mean/EMA"
 """
 
@@ -36,27 +35,12 @@ _LAYERS = (
     ("linear", "logits", _DENSE),
 )
 # What tensorpack calls training's own: counters, summaries, and the optimizers' slots.
-_SLOTS = r"Momentum|Adam|Adam_1|Adadelta|Adadelta_1|RMSProp|RMSProp_1|Adagrad|AccumGrad"
+_SLOTS = r"Momentum|Adam|Adam_1|Adadelta|Adadelta_1|RMSProp|RMSProp_1|Adagrad|AccumGrad|Ftrl|"
+_SLOTS += "ExponentialMovingAverage"
 _TRAINING = re.compile(
-    r"learning_rate|global_step|local_step|(.+/)?beta[12]_power|(.+/)?EMA/.+|apply_gradients.*|"
-    rf"AccumGrad.*|.+/({_SLOTS})"
+    r"(.+/)?(learning_rate|global_step|local_step|loss_scale|beta[12]_power)|(.+/)?EMA/.+|"
+    rf"apply_gradients.*|AccumGrad.*|.+/({_SLOTS})"
 )
-
-
-def location(name: str) -> tuple[str, str] | None:
-    """Returns the layer and its variable that `name` fills, None where it fills none.
-
-    Args:
-      name: a variable of tensorpack's ResNet, ResNetDenoise or ResNeXtDenoiseAll, with or without
-        the ":0" of its tensor.
-    """
-    name = name.removesuffix(":0")
-    for scope, layer, variables in _LAYERS:
-        found = re.fullmatch(f"{_pattern(scope)}/(.+)", name)
-        if found and found[found.lastindex] in variables:
-            *numbers, variable = found.groups()
-            return layer.format(*numbers), variables[variable]
-    return None
 
 
 def name_of(layer: str, variable: str) -> str | None:

@@ -68,7 +68,7 @@ def build(
     ):
         if value not in known:
             raise errors.unknown(flag, value, known)
-    parts = Parts(activation, sync_bn, dtype, seed, denoise, denoise_at)
+    parts = Parts(activation, sync_bn, dtype, seed, denoise, denoise_at, body.norm_epsilon)
     images = keras.Input(tuple(input_shape), name="images", dtype="float32")
     x = fpd.features(body, parts, images) if fpd else _features(body, parts, images)
     initializer = body.head_initializer(parts.layer_seed("logits"))

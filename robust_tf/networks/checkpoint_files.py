@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,7 +13,9 @@ from robust_tf import files
 from robust_tf.errors import InputError
 from robust_tf.interop.checkpoint_names import is_of_training
 
-_BROKEN = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+# What a cut, encrypted or forged file makes numpy and zipfile say.
+_BROKEN = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
+_BROKEN += (MemoryError, OverflowError, tokenize.TokenError, SyntaxError)
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -68,6 +71,10 @@ def _values(path: str | os.PathLike[str], entries: Mapping, entry: str) -> np.nd
     # What is no array comes as bytes.
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         raise InputError(f"{path} holds {entry} as no floating-point numbers; expected float32.")
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32, copy=False)
     if not np.isfinite(values).all():
-        raise InputError(f"{path} holds {entry} with infinities or NaN; expected finite numbers.")
-    return values.astype(np.float32, copy=False)
+        raise InputError(
+            f"{path} holds {entry} with infinities or NaN; expected numbers that float32 has."
+        )
+    return values

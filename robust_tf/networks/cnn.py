@@ -17,6 +17,7 @@ class SmallCNN:
     """
 
     default_activation: ClassVar[str] = "relu"
+    norm_epsilon: ClassVar[float] = 1e-5
 
     groups: ClassVar[int] = 2
 

@@ -4,8 +4,6 @@
 
 Those networks take images in BGR and [-1, 1]. Ours take RGB in [0, 1], and their first layer maps
 to [-1, 1]: so the first kernel, turned over its input channels, gives the same for our images.
-Batch norm's epsilon stays 1e-5; TensorFlow 1 computed with 1.001e-5, which moves the golden logits
-by less than float32 resolves.
 """
 
 import re
@@ -17,6 +15,7 @@ import numpy as np
 from robust_tf.errors import InputError
 from robust_tf.interop.checkpoint_names import name_of
 from robust_tf.networks import published
+from robust_tf.networks.parts import ACTIVATIONS
 
 _FIRST = "conv0/W"
 # Of a plain network: some layers of the Feature Pyramid Decoder have no weights to tell them by.
@@ -41,11 +40,23 @@ def weights(network: keras.Model) -> dict[str, np.ndarray]:
         for name, variable in _named(network)
     }
     shapes = {name: values.shape for name, values in found.items()}
-    known = published.recognised(shapes)
-    if known is None:
-        raise _unpublished(network, "other blocks")
-    published.fits(f"The network {network.name}", shapes, known)
+    known = architecture(network)
+    published.fits(network.name, shapes, known, network.output_shape[-1], network.input_shape[-1])
     return found
+
+
+def architecture(network: keras.Model) -> published.Architecture:
+    """Returns what a network is that a published checkpoint may hold."""
+    blocks = [layer for layer in network.layers if layer.name.endswith("_denoise")]
+    at = "block" if any("_block" in layer.name for layer in blocks) else "group"
+    stem = "imagenet" if network.get_layer("conv0").kernel_size == (7, 7) else "small"
+    return published.Architecture(network.name, blocks[0].kind if blocks else "none", at, stem)
+
+
+def activation(network: keras.Model) -> str:
+    """Returns the name of a network's activation."""
+    used = type(network.get_layer("act0"))
+    return next(name for name, make in ACTIVATIONS.items() if isinstance(make(), used))
 
 
 def _named(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:

@@ -36,6 +36,7 @@ class Parts:
       seed: what the initial weights depend on, with each layer's name.
       denoise: the filter of denoising blocks, or none.
       denoise_at: whether they come after each group or each block.
+      epsilon: of batch norm.
     """
 
     activation: str
@@ -44,6 +45,7 @@ class Parts:
     seed: int
     denoise: str = "none"
     denoise_at: str = "group"
+    epsilon: float = 1e-5
     made: dict[str, keras.layers.Layer] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
@@ -103,7 +105,7 @@ class Parts:
             keras.layers.BatchNormalization,
             name,
             momentum=0.9,
-            epsilon=1e-5,
+            epsilon=self.epsilon,
             gamma_initializer=gamma,
             synchronized=self.sync_bn,
         )

@@ -1,6 +1,6 @@
 """The architectures of the published tensorpack checkpoints, told by their variables.
 
-    fits("R152.npz", shapes, Architecture("resnet-152"))  # an InputError, if they are of another
+    fits("R152.npz", shapes, Architecture("resnet-152"), 1000, 3)  # raises, if they are of another
 
 Feature denoising's ResNet, ResNetDenoise and ResNeXtDenoiseAll name their variables in one way,
 and the names and shapes say all of them but the kind of a filter without weights.
@@ -17,7 +17,6 @@ from robust_tf.networks.parts import DENOISE_AT
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_CLASSES, _CHANNELS = 1000, 3
 # One filter with weights and one without, as published.
 _FILTERS = ("embedded_gaussian", "dot")
 # Beyond this share of wrong variables a file is of no architecture that is known here.
@@ -91,45 +90,38 @@ class Architecture:
         return found
 
 
-def classes_and_channels(found: Shapes) -> tuple[int, int]:
-    """Returns for how many classes, and for images of how many channels, a checkpoint is."""
-    bias, kernel = found.get("linear/b", ()), found.get("conv0/W", ())
-    classes = bias[0] if len(bias) == 1 else _CLASSES
-    return classes, kernel[2] if len(kernel) == 4 else _CHANNELS
-
-
-def stem(found: Shapes) -> str:
-    """Returns which of resnet.STEMS a checkpoint has."""
-    return "small" if found.get("conv0/W", ())[:2] == (3, 3) else "imagenet"
-
-
-def fits(path: Any, found: Shapes, asked: Architecture) -> None:
+def fits(path: Any, found: Shapes, asked: Architecture, classes: int, channels: int) -> None:
     """Raises an InputError unless a checkpoint has exactly an architecture's variables.
 
     Args:
       path: of the checkpoint, for the error.
       found: the shape of each variable in it, by name.
       asked: the architecture.
+      classes: how many it must tell apart.
+      channels: of the images that it must take.
     """
-    expected = asked.shapes(*classes_and_channels(found))
+    expected = asked.shapes(classes, channels)
     wrong = _differences(expected, found)
     if not wrong:
         return
-    nearest = recognised(found)
-    if nearest and len(_differences(_expected(nearest, found), found)) < len(wrong):
-        raise InputError(f"{path} holds {nearest}; expected {asked}, as the flags say.")
+    nearest = recognised(found, classes, channels)
+    if nearest and len(_differences(nearest.shapes(classes, channels), found)) < len(wrong):
+        raise InputError(f"{path} holds {nearest}; expected flags that say so, not {asked}.")
     lines = "".join(f"\n  {line}" for line in wrong)
     raise InputError(f"{path} does not fill {asked}; expected its variables and no others:{lines}")
 
 
-def recognised(found: Shapes) -> Architecture | None:
+def recognised(found: Shapes, classes: int, channels: int) -> Architecture | None:
     """Returns the architecture that a checkpoint's variables are of, None if it is not known.
 
     It is the nearest, so that a variable that is missing or wrong does not hide it.
     """
-    nearest = min(_architectures(), key=lambda one: len(_differences(_expected(one, found), found)))
-    expected = _expected(nearest, found)
-    known = len(_differences(expected, found)) <= _RECOGNISED * len(expected)
+
+    def wrong(one: Architecture) -> int:
+        return len(_differences(one.shapes(classes, channels), found))
+
+    nearest = min(_architectures(), key=wrong)
+    known = wrong(nearest) <= _RECOGNISED * len(nearest.shapes(classes, channels))
     return nearest if known else None
 
 
@@ -140,10 +132,6 @@ def _architectures() -> Iterator[Architecture]:
             for denoise in _FILTERS:
                 for at in DENOISE_AT:
                     yield Architecture(network, denoise, at, stem)
-
-
-def _expected(one: Architecture, found: Shapes) -> Shapes:
-    return one.shapes(*classes_and_channels(found))
 
 
 def _differences(expected: Shapes, found: Shapes) -> list[str]:

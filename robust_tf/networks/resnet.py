@@ -34,6 +34,8 @@ class ResNet:
     stem_kind: str = "imagenet"
 
     default_activation: ClassVar[str] = "relu"
+    # What TensorFlow 1 makes of 1e-5, which the published weights were trained with.
+    norm_epsilon: ClassVar[float] = 1.001e-5
 
     @property
     def groups(self) -> int:

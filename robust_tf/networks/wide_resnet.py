@@ -32,6 +32,7 @@ class WideResNet:
     madry: bool
 
     groups: ClassVar[int] = 3
+    norm_epsilon: ClassVar[float] = 1e-5
 
     @property
     def default_activation(self) -> str:

@@ -32,6 +32,7 @@ def plan(tmp_path, monkeypatch):
     return Import(
         checkpoint=path,
         network="resnet-50",
+        stem="small",
         activation="elu",
         denoise="dot",
         denoise_at="group",
@@ -62,7 +63,7 @@ def flags_of(plan) -> dict:
         forget_flags()
 
 
-def test_the_run_directory_is_one_like_any_other(plan, tmp_path):
+def test_the_run_directory_is_one_like_any_other(plan, tmp_path, capsys):
     import_checkpoint(plan)
     run = plan.run_dir
     assert {path.name for path in run.iterdir()} == {"checkpoints", "flags.cfg", "source.txt"}
@@ -72,6 +73,8 @@ def test_the_run_directory_is_one_like_any_other(plan, tmp_path):
     assert network.input_shape == (None, 16, 16, 3) and network.output_shape == (None, 10)
     assert isinstance(network.get_layer("act0"), keras.layers.ELU)
     export_checkpoint(run, tmp_path / "back.npz")
+    said = "resnet-50 with --denoise=dot --denoise_at=group --stem=small and --activation=elu."
+    assert f"They are of {said}" in capsys.readouterr().out
     before, after = (checkpoint_files.read(p) for p in (plan.checkpoint, tmp_path / "back.npz"))
     assert {n: a.tobytes() for n, a in before.items()} == {n: a.tobytes() for n, a in after.items()}
 
@@ -113,7 +116,7 @@ def test_what_does_not_fit_is_a_list_and_nothing_is_written(plan, capsys):
     checkpoint_files.write(plan.checkpoint, variables)
     said = refusal(dataclasses.replace(plan, dataset="cifar10"), capsys).splitlines()
     assert said[0].startswith(f"robust_tf: {plan.checkpoint} does not fill resnet-50 with --denoi")
-    assert "  linear/b is missing" in said and "  linear/c is extra" in said
+    assert "  linear/b is missing" in said and "  linear/c is extra" in said and len(said) == 4
     assert "  conv0/bn/beta is (3,), expected (64,)" in said
 
 
@@ -123,17 +126,21 @@ def test_what_does_not_fit_is_a_list_and_nothing_is_written(plan, capsys):
         ({"network": "resnet-101"}, "holds resnet-50 with --denoise=dot --denoise_at=group"),
         ({"network": "wrn-28-10"}, "--network=wrn-28-10 is unknown"),
         ({"denoise": "none"}, "holds resnet-50 with --denoise=dot --denoise_at=group --stem=small"),
-        ({"dataset": "imagenet"}, "tells 10 classes apart, but 1000 names are given"),
-        (
-            {"class_names": pathlib.Path("/dev/null")},
-            "but 0 names are given to them; expected --cl",
-        ),
+        ({"stem": "imagenet"}, "--stem=small; expected flags that say so, not resnet-50 with"),
+        ({"class_names": pathlib.Path("/dev/null")}, "--class_names=/dev/null has 0 lines; expec"),
         ({"image_size": 0}, "cannot take images of shape (0, 0, 3)"),
     ],
 )
 def test_bad_input_gets_its_sentence(plan, capsys, changed, sentence):
     said = refusal(dataclasses.replace(plan, **changed), capsys)
     assert sentence in said and len(said.splitlines()) == 1
+
+
+def test_a_file_for_other_classes_or_images_does_not_fit(plan, capsys):
+    said = refusal(dataclasses.replace(plan, dataset="imagenet"), capsys).splitlines()
+    assert "  linear/b is (10,), expected (1000,)" in said and len(said) == 3
+    said = refusal(dataclasses.replace(plan, dataset="mnist"), capsys).splitlines()
+    assert "  conv0/W is (3, 3, 3, 64), expected (3, 3, 1, 64)" in said and len(said) == 2
 
 
 def test_a_run_that_is_there_is_not_replaced(plan, capsys):

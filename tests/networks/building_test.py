@@ -114,6 +114,12 @@ def test_batch_norm_follows_sync_bn_and_the_recipe():
         assert options == {(0.9, 1e-5, sync_bn)}
 
 
+def test_a_resnets_batch_norm_has_the_published_networks_epsilon():
+    network = networks.build("resnet-50", (32, 32, 3), 10)
+    norms = [n for n in network.layers if isinstance(n, keras.layers.BatchNormalization)]
+    assert {n.epsilon for n in norms} == {1.001e-5}
+
+
 def test_kernels_carry_no_regularizer():
     network = networks.build("wrn-10-1", DIGITS, 10)
     network(images())

@@ -1,5 +1,7 @@
 """Tests of robust_tf.networks.checkpoint_files: strict, unpickled, whole or not there."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,10 @@ def test_pickled_objects_are_named_and_never_loaded(tmp_path):
         ({"linear/b": W, "linear/b:0": W}, "holds linear/b twice"),
         ({"linear/b": np.arange(3)}, "holds linear/b as no floating-point numbers"),
         ({"linear/b": np.float32([1, np.nan])}, "holds linear/b with infinities or NaN"),
+        (
+            {"linear/b": np.array([1e300])},
+            "holds linear/b with infinities or NaN; expected numbers",
+        ),
     ],
 )
 def test_wrong_entries_are_named(tmp_path, entries, sentence):
@@ -91,6 +97,23 @@ def test_what_is_no_npz_or_cut_short_is_refused(tmp_path):
     (tmp_path / "damaged").write_bytes(damaged)
     with pytest.raises(InputError, match="damaged cannot be read at linear/W"):
         checkpoint_files.read(tmp_path / "damaged")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999,), }",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (3,",
+        b"{'descr': '<f4', 'shape': 3}",
+    ],
+)
+def test_a_forged_array_is_refused(tmp_path, header):
+    path = tmp_path / "forged.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 12
+        file.writestr("linear/b.npy", array)
+    with pytest.raises(InputError, match="forged.npz cannot be read at linear/b"):
+        checkpoint_files.read(path)
 
 
 def test_a_missing_file_is_named_by_the_error_of_the_system(tmp_path):

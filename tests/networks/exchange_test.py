@@ -99,7 +99,7 @@ def test_the_networks_blocks_must_be_those_of_a_known_one(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setitem(resnet.RESNETS, "resnet-50", resnet.ResNet((1, 1)))
         network = networks.build("resnet-50", (32, 32, 3), 10)
-    with pytest.raises(InputError, match="resnet-50 has other blocks"):
+    with pytest.raises(InputError, match="resnet-50 does not fill resnet-50 with --denoise=none"):
         exchange.weights(network)
 
 

@@ -82,7 +82,9 @@ def test_logits_are_the_golden_ones(logits):
 def test_the_other_tool_gives_the_file_back_to_the_bit(checkpoint, run_dir):
     back = checkpoint.parent / "back.npz"
     done = run(*BY_PYTHON, str(run_dir), str(back))
-    assert done.stdout == f"295 variables written to {back}\n" and done.stderr == ""
+    said, what = done.stdout.splitlines()
+    assert said == f"295 variables written to {back}" and done.stderr == ""
+    assert what == f"They are of resnet-50 with {' '.join(FLAGS[1:])} and --activation=relu."
     before, after = checkpoint_files.read(checkpoint), checkpoint_files.read(back)
     assert before.keys() == after.keys()
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
