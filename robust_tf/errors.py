@@ -1,6 +1,7 @@
 """Bad input, whose sentence commands print and exit with status 2; being told to end."""
 
 import difflib
+import pathlib
 from collections.abc import Collection
 
 
@@ -23,6 +24,17 @@ def unknown(what: str, name: str, known: Collection[str]) -> InputError:
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"expected one of {', '.join(known)}."
     return InputError(f"{what}={name} is unknown; {hint}")
+
+
+def refuse_folder(what: str, path: pathlib.Path) -> None:
+    """Raises an InputError where a folder lies in the place of a file that is to be written.
+
+    Args:
+      what: the path is, with its flag, as in "--output".
+      path: of the file.
+    """
+    if path.is_dir():
+        raise InputError(f"{what}={path} is a folder; expected the name of a file to write.")
 
 
 def refuse_below(least: int, owner: str, **values: int) -> None:

@@ -15,5 +15,5 @@ start() {
   # In a container there is no virtual environment.
   [[ -x $root/.venv/bin/python ]] && python=$root/.venv/bin/python
   export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-  exec "$python" -m "$1" --model="$model" --label_offset="${ROBUST_TF_LABEL_OFFSET:-1}" "${@:2}"
+  exec "$python" -m "$1" --model="$model" --label_offset="${ROBUST_TF_LABEL_OFFSET:-0}" "${@:2}"
 }

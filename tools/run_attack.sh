@@ -5,7 +5,8 @@
 #
 # It is targeted where INPUT_DIR has a target_class.csv. The model is $ROBUST_TF_MODEL (a run
 # directory, a .keras file or a SavedModel) or, where that is not set, `model` beside this script.
-# Classes count from 1, or from $ROBUST_TF_LABEL_OFFSET (0 or 1).
+# Classes count from 0; from 1, as NIPS 2017 counted them, with --label_offset=1 or
+# ROBUST_TF_LABEL_OFFSET=1.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

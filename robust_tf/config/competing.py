@@ -8,7 +8,7 @@ from absl import flags
 from robust_tf.config import defense, flagfile
 from robust_tf.config.filling import fill
 from robust_tf.config.reading import fill_crop, model_path, read_plan, results_folder
-from robust_tf.errors import InputError
+from robust_tf.errors import InputError, refuse_folder
 from robust_tf.plans import Compete, Perturb, Predict
 
 FLAGS = flags.FLAGS
@@ -28,11 +28,11 @@ def protocol() -> str:
 def predict() -> Predict:
     """What the flags say of a folder's labels."""
     _refuse_others("predict", "input_dir", "output_file", "label_offset")
-    model = model_path("smoothing_layer")
+    model = _model("smoothing_layer")
     defense.fill_single(model)
-    fill_crop()
     fill({"batch_size": 32})
     output = pathlib.Path(_needed("output_file", "the file that is to be written"))
+    refuse_folder("--output_file", output)
     return read_plan(Predict, model=model, input_dir=_images(), output_file=output)
 
 
@@ -41,8 +41,7 @@ def perturb() -> Perturb:
     mine = ("output_dir", "max_epsilon", "attack", "targets", "labels", "label_offset")
     _refuse_others("perturb", "input_dir", *mine)
     defense.refuse(flagfile.OF_A_DEFENCE, "in perturb, which attacks the model alone")
-    model, input_dir = model_path(), _images()
-    fill_crop()
+    model, input_dir = _model(), _images()
     fill({"max_epsilon": _ATTACKS_WITHIN, "attack": "pgd-20", "batch_size": 16})
     beside = input_dir / _TARGETS
     fill({"targets": str(beside) if beside.exists() else "none"})
@@ -72,19 +71,34 @@ def compete() -> Compete:
     _refuse_others("evaluate --protocol=caad", "protocol", *mine)
     others = set(flagfile.OF_AN_EVALUATION) - {*_OF_A_MODEL, "output"}
     defense.refuse(tuple(sorted(others)), "with --protocol=caad; it is of --protocol=attacks")
-    model = model_path("smoothing_layer")
+    model = _model("smoothing_layer")
     defense.fill_single(model)
-    fill_crop()
     fill({"batch_size": 32, "max_epsilon": _CAAD_WITHIN})
     labels = pathlib.Path(_needed("labels", "the file of the images' classes"))
     dirs = tuple(pathlib.Path(name) for name in FLAGS.attacked_dirs or ())
     if not dirs:
         raise InputError("--attacked_dirs is missing; expected folders, as in DIR1,DIR2.")
-    twice = next((path for path in dirs if dirs.count(path) > 1), None)
+    places = [path.resolve() for path in dirs]
+    twice = next((path for path in dirs if places.count(path.resolve()) > 1), None)
     if twice:
         raise InputError(f"--attacked_dirs names {twice} twice; expected each folder once.")
     output = pathlib.Path(FLAGS.output or results_folder(model) / _result_name(dirs))
+    refuse_folder("--output", output)
     return read_plan(Compete, model=model, attacked_dirs=dirs, labels=labels, output=output)
+
+
+def _model(*more: str) -> pathlib.Path:
+    """The model's path, and how a folder's images are brought to its size.
+
+    An attack on the centre would leave the border as it was, which other models look at. Paper 1's
+    code, too, squeezes the whole of a competition's images, and crops those of ImageNet's test.
+    """
+    said = FLAGS["crop"].present
+    model = model_path(*more)
+    fill_crop()
+    if FLAGS.crop == "center" and not said:
+        FLAGS.crop = "whole"
+    return model
 
 
 def _result_name(dirs: tuple[pathlib.Path, ...]) -> str:

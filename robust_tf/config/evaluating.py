@@ -17,7 +17,7 @@ from robust_tf.config.reading import (
     read_plan,
     results_folder,
 )
-from robust_tf.errors import InputError
+from robust_tf.errors import InputError, refuse_folder
 from robust_tf.plans import Evaluate
 
 FLAGS = flags.FLAGS
@@ -45,6 +45,7 @@ def evaluate() -> Evaluate:
     fill({"eps": BY_DATASET[FLAGS.dataset]["eps"], "batch_size": 100})
     fill_crop()
     output = pathlib.Path(FLAGS.output or results_folder(model) / _result_name())
+    refuse_folder("--output", output)
     _refuse_attacks()
     folder = pathlib.Path(FLAGS.save_adversarial) if FLAGS.save_adversarial else None
     keep = pathlib.Path(FLAGS.keep_transfers) if FLAGS.keep_transfers else None

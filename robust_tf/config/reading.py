@@ -49,6 +49,9 @@ def model_path(*more: str) -> pathlib.Path:
         if (run_dir / "flags.cfg").exists():
             _adopt(run_dir / "flags.cfg", *more)
             break
+    exported = model / "assets.extra" / "crop.txt"
+    if exported.exists():
+        take({"crop": exported.read_text().strip()})
     return model
 
 

@@ -38,7 +38,7 @@ class CorruptLog:
         for index, reason in corrupt.items():
             if index not in self._seen:
                 self._seen[index] = reason
-                logging.warning("skipped corrupt image %d: %s", len(self), reason)
+                logging.warning("corrupt image %d: %s", len(self), reason)
         if self._allowed is not None and len(self) > self._allowed:
             last = list(self._seen.values())[-1]
             raise InputError(

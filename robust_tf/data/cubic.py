@@ -1,9 +1,10 @@
-"""The way of ImageNet's evaluation: shortest edge 256, centre 224, by OpenCV's cubic interpolation.
+"""ImageNet's ways to an image of 224 pixels, by OpenCV's cubic interpolation: centre and whole.
 
-It is that of the public code of Feature Denoising (tensorpack's ResizeShortestEdge and CenterCrop).
+Evaluation brings the shortest edge to 256 and takes the centre, competitions squeeze the whole
+image, both as the public code of Feature Denoising does (ResizeShortestEdge and CenterCrop, cv2).
 OpenCV's cubic has the free parameter -0.75 and no antialiasing; tf.image's has -0.5, which moves
-edges by up to 20 levels, so that the interpolation is written out here. `centre` is TensorFlow's,
-for evaluation and exports, `centre_pixels` OpenCV's own.
+edges by up to 20 levels, so that the interpolation is written out here. `centre` and `whole` are
+TensorFlow's, for evaluation and exports, `centre_pixels` and `cubic` OpenCV's own.
 """
 
 import cv2
@@ -33,9 +34,15 @@ def centre(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
     for axis, side, wanted in ((-3, sides[0], height), (-2, sides[1], width)):
         resized = tf.floor(scale * side + 0.5)
         first = tf.floor((resized - wanted) * 0.5)
-        places, weights = _taps(side, resized, first + tf.range(wanted, dtype=tf.float64))
-        weights = tf.reshape(weights, (4, wanted) + (1,) * (-1 - axis))
-        images = tf.add_n([tf.gather(images, places[k], axis=axis) * weights[k] for k in range(4)])
+        images = _along(images, axis, resized, first + tf.range(wanted, dtype=tf.float64))
+    return tf.clip_by_value(images, 0.0, 1.0)
+
+
+def whole(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """The whole of images, float32 HWC or NHWC in [0, 1], in another size; as `centre` clips."""
+    for axis, wanted in ((-3, height), (-2, width)):
+        places = tf.range(wanted, dtype=tf.float64)
+        images = _along(images, axis, tf.constant(wanted, tf.float64), places)
     return tf.clip_by_value(images, 0.0, 1.0)
 
 
@@ -54,6 +61,14 @@ def cubic(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """A uint8 HWC array in another size."""
     resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
     return resized.reshape(height, width, pixels.shape[2])  # OpenCV drops a single channel
+
+
+def _along(images: tf.Tensor, axis: int, resized: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """These places of a side that is resized."""
+    side = tf.cast(tf.shape(images)[axis], tf.float64)
+    places, weights = _taps(side, resized, wanted)
+    weights = tf.reshape(weights, (4, wanted.shape[0]) + (1,) * (-1 - axis))
+    return tf.add_n([tf.gather(images, places[k], axis=axis) * weights[k] for k in range(4)])
 
 
 def _taps(side: tf.Tensor, resized: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

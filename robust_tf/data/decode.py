@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from robust_tf.data import cubic
 
-# What is brought to the wanted shape: the whole image, bilinearly, or its centre as cubic.py says.
-CROPS = ("none", "center")
+# What is brought to the wanted shape: the whole image, bilinearly; or its centre or all of it as
+# cubic.py says.
+CROPS = ("none", "center", "whole")
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as JPEG and OpenCV
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
@@ -47,8 +48,8 @@ def resize(images: tf.Tensor, image_shape: ImageShape, crop: str = "none") -> tf
       image_shape: height, width and channels (1 or 3).
       crop: one of CROPS.
     """
-    if crop == "center":
-        resized = cubic.centre(images, *image_shape[:2])
+    if crop != "none":
+        resized = (cubic.centre if crop == "center" else cubic.whole)(images, *image_shape[:2])
     else:
         resized = tf.image.resize(images, image_shape[:2], method="bilinear", antialias=False)
     if resized.shape[-1] == image_shape[2]:
@@ -62,6 +63,8 @@ def in_words(height: int, width: int, crop: str) -> str:
     """What `resize` does, for a model card."""
     if crop == "none":
         return f"resized bilinearly to {height} x {width}"
+    if crop == "whole":
+        return f"resized cubically to {height} x {width}"
     return (
         f"resized cubically to a shortest edge of {cubic.edge_for(height, width)}, of which the "
         f"centre, {height} x {width}, is taken"
@@ -81,8 +84,9 @@ def to_pixels(raw: bytes | np.ndarray, image_shape: ImageShape, crop: str = "non
     """
     pixels = decoded(raw)
     height, width, channels = image_shape
-    if crop == "center":
-        return to_channels(cubic.centre_pixels(pixels, height, width), channels)
+    if crop != "none":
+        cubically = cubic.centre_pixels if crop == "center" else cubic.cubic
+        return to_channels(cubically(pixels, height, width), channels)
     if pixels.shape == tuple(image_shape):
         return pixels
     # In float32, so that there is one rounding, at the end.

@@ -42,13 +42,18 @@ class ClassFile:
       classes: how many there are.
       offset: the number of the first class, where the file is no table that says so.
       wanted: which column of a table: LABEL or TARGET.
+
+    Attributes:
+      first: the number of the first class in it.
     """
 
     def __init__(self, path: Path, classes: int, *, offset: int = 0, wanted: str = LABEL):
         self.path = path
         self._of: dict[str, int] = {}
+        self.first = offset
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            for name, number, first in _rows(list(csv.reader(file)), path, offset, wanted):
+            for name, number, first in _rows(_lines(file, path), path, offset, wanted):
+                self.first = first
                 if not 0 <= number - first < classes:
                     raise InputError(
                         f"{path} gives {name} the class {number}; expected {first} to "
@@ -72,6 +77,13 @@ class ClassFile:
         return np.array([self._of[bare(name)] for name in names], np.int32)
 
 
+def _lines(file: Iterable[str], path: Path) -> list[list[str]]:
+    try:
+        return list(csv.reader(file))
+    except csv.Error as error:
+        raise InputError(f"{path} is no table ({error}); expected NAME,LABEL lines.") from error
+
+
 def _rows(
     lines: list[list[str]], path: Path, offset: int, wanted: str
 ) -> Iterator[tuple[str, int, int]]:
@@ -89,7 +101,8 @@ def _rows(
     for place, line in enumerate(lines):
         value = line[number].strip() if len(line) > number else ""
         if value.isascii() and value.isdigit():
-            yield line[name], int(value), offset
+            # Paper 1's code writes the path of an image, of which the name counts.
+            yield Path(line[name]).name, int(value), offset
         elif line and place > 0:
             raise InputError(
                 f"Line {place + 1} of {path} is {','.join(line)!r}; expected NAME,LABEL, where "

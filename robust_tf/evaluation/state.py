@@ -41,7 +41,10 @@ class State:
         """The outcomes of a state with the same settings; None where there is none."""
         if not path.exists():
             return None
-        state = json.loads(path.read_text())
+        try:
+            state = json.loads(path.read_text())
+        except ValueError:
+            return None  # cut short by a full disk
         return state["stages"] if state["settings"] == self.settings else None
 
     def of(self, stage: str) -> dict:

@@ -7,17 +7,19 @@ import pathlib
 import time
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from robust_tf import draws, plans, progress
-from robust_tf.data.decode import ImageShape
+from robust_tf.data.decode import ImageShape, in_words
 from robust_tf.data.examples import Examples, FileImages
 from robust_tf.data.pipeline import evaluation_dataset
 from robust_tf.errors import InputError
 from robust_tf.evaluation.cores import on_all_cores
 from robust_tf.evaluation.state import State
+from robust_tf.experiment import defending
 from robust_tf.experiment.subject import Subject, load
 from robust_tf.victim import Victim
 
@@ -43,6 +45,7 @@ def subject(plan: plans.Predict | plans.Perturb | plans.Compete) -> Subject:
             f"--model={plan.model} takes images of {shape}; expected --image_size and --channels "
             "to say the same, or to be left out."
         )
+    print(f"Each image is {in_words(*shape[:2], how.crop)} (--crop={how.crop}).", flush=True)
     return found._replace(image_shape=shape)
 
 
@@ -58,6 +61,26 @@ def seeds(paths: Sequence[pathlib.Path], seed: int) -> tf.Tensor:
     names = [path.name.encode(errors="surrogateescape") for path in paths]
     index = np.array([zlib.crc32(name) & 0x7FFFFFFF for name in names], np.int32)
     return draws.image_seeds(seed, 0, index)
+
+
+def answers(
+    plan: plans.Predict | plans.Compete, subject: Subject, output: pathlib.Path, images: Any
+) -> "Answers":
+    """Of a plan's model, behind the plan's defence.
+
+    Args:
+      plan: of the command.
+      subject: its model.
+      output: the file that the command writes.
+      images: what tells the asked images from others.
+    """
+    settings = {
+        "weights": subject.weights,
+        "images": images,
+        "defense": dataclasses.asdict(plan.defense),
+    }
+    decides = defending.decider(subject, plan.defense)
+    return Answers(decides, subject.image_shape, plan.asking, output, settings)
 
 
 class Answers:
@@ -119,6 +142,12 @@ class Answers:
         """The names of the images that could not be read."""
         read = set(self.state.of(name)["index"])
         return [path.name for i, path in enumerate(paths) if i not in read]
+
+    def undecided(self, paths: Sequence[pathlib.Path], name: str) -> list[str]:
+        """The names of the images that the model's answer to is no number."""
+        known = self.state.of(name)
+        pairs = zip(known["index"], known.get("class", []), strict=True)
+        return [paths[i].name for i, found in pairs if found == NO_CLASS]
 
     def _ask(self, paths: Sequence[pathlib.Path], name: str) -> None:
         """Asks about the images that there is no answer to yet."""

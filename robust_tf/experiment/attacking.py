@@ -85,6 +85,8 @@ def labels(plan: plans.Perturb, subject: Subject, paths: list[pathlib.Path]) -> 
     if given is None:
         return None
     file = ClassFile(given, subject.classes, offset=plan.label_offset, wanted=wanted)
+    away = "Leading to" if plan.targets else "Leading away from"
+    print(f"{away} the classes of {given}, counted from {file.first} (--label_offset).", flush=True)
     return file.of(paths)
 
 
@@ -108,13 +110,19 @@ def planned(plan: plans.Perturb, subject: Subject, own_labels: bool, sample: np.
     attack = named(
         plan.attack,
         threat,
-        step_rule="caad",
+        step_size=_step(plan),
         aim=aims.GIVEN if targeted else aims.UNTARGETED,
         outputs=(BEFORE_SQUEEZE if squeezed else "logits",),
         # Other models will judge: every image is taken all steps of the way.
         judge=False,
     )
     return Planned(victim, attack, threat, own_labels, targeted)
+
+
+def _step(plan: plans.Perturb) -> float:
+    """Paper 1's step max(1, epsilon / n), in levels, for any epsilon: n of them cross the ball."""
+    steps = attack_names.parse(plan.attack).steps
+    return max(1, plan.max_epsilon / (steps[0] if steps else 1)) / 255
 
 
 def _findings(plan: plans.Perturb, victim: Victim, x: tf.Tensor) -> Findings:

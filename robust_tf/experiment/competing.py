@@ -1,6 +1,5 @@
 """Judges a model by the competition's protocol: on images that several attackers have made."""
 
-import dataclasses
 import pathlib
 import sys
 
@@ -25,17 +24,8 @@ def compete(plan: plans.Compete) -> bool:
     label = labels.of(images)
     if len(labels) > len(images):
         print(f"{len(labels) - len(images):,} classes of {plan.labels} are of no image here.")
-    answers = asking.Answers(
-        defending.decider(subject, plan.defense),
-        subject.image_shape,
-        plan.asking,
-        plan.output,
-        {
-            "weights": subject.weights,
-            "images": {name: asking.fingerprint(paths) for name, paths in attacked.items()},
-            "defense": dataclasses.asdict(plan.defense),
-        },
-    )
+    fingerprints = {name: asking.fingerprint(paths) for name, paths in attacked.items()}
+    answers = asking.answers(plan, subject, plan.output, fingerprints)
     right = {name: answers.of(paths, name) == label for name, paths in attacked.items()}
     unread = {name: answers.unread(paths, name) for name, paths in attacked.items()}
     about = {

@@ -13,7 +13,7 @@ from robust_tf.config import flagfile
 from robust_tf.data import class_names
 from robust_tf.data.known_sizes import KNOWN_SIZES
 from robust_tf.data.sources import SOURCES
-from robust_tf.errors import InputError
+from robust_tf.errors import InputError, refuse_folder
 from robust_tf.experiment.data import SOURCE, keep_class_names
 from robust_tf.networks import checkpoint_files, exchange, published
 
@@ -49,6 +49,7 @@ def import_checkpoint(plan: plans.Import) -> None:
 
 def export_checkpoint(run_dir: pathlib.Path, checkpoint: pathlib.Path) -> None:
     """Writes the network of a run, or in a .keras file, as a published checkpoint is written."""
+    refuse_folder("FILE.npz", checkpoint)
     network = networks.load(run_dir)
     variables = exchange.weights(network)
     checkpoint_files.write(checkpoint, variables)

@@ -8,7 +8,7 @@ serving_default (`images`: float32 in [0, 1]), pixels (`pixels`: uint8) and enco
 there are defended, pixels_defended and encoded_defended beside them, which draw fresh noise for
 every request and also give the defence's steps, whether it converged, and what it induced; there
 may be several, under other names.
-assets.extra has class_names.txt, model_card.md and tf_serving_warmup_requests.
+assets.extra has class_names.txt, crop.txt, model_card.md and tf_serving_warmup_requests.
 """
 
 import pathlib
@@ -77,6 +77,8 @@ def export(
         extra.mkdir()
         if lines:
             (extra / "class_names.txt").write_text(lines, encoding="utf-8")
+        # Of an export that is evaluated, images are brought to its size as they were in its run.
+        (extra / "crop.txt").write_text(f"{crop}\n")
         warmup_requests.write(extra, _warmed(inputs, defended))
         card = model_card(network, inputs, class_names, defended, origin, crop)
         (extra / "model_card.md").write_text(card, encoding="utf-8")

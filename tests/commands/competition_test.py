@@ -60,9 +60,14 @@ def test_the_scripts_attack_and_defend(model, folder, tmp_path):
     assert [path.name for path in sorted(adversarial.iterdir())] == NAMES
     assert (read(adversarial / "B.PNG") == np.add((20, 20, 20), UP_TO_RED[DARK] * 8)).all()
     said = script("run_defense.sh", model, adversarial, labels)
-    assert said == f"4 labels written to {labels}\n"
-    expected = ["B.PNG,1", "a b.png,2", '"red, or so.png",3', "ü.png,2"]
+    how = "Each image is resized bilinearly to 2 x 2 (--crop=none)."
+    assert said == f"{how}\n4 labels written to {labels}\n"
+    expected = ["B.PNG,0", "a b.png,1", '"red, or so.png",2', "ü.png,1"]
     assert labels.read_text(encoding="utf-8").splitlines() == expected
+    script("run_defense.sh", model, adversarial, labels, "--label_offset=1")
+    assert labels.read_text(encoding="utf-8").startswith("B.PNG,1\na b.png,2\n")
+    script("run_defense.sh", model, adversarial, labels, ROBUST_TF_LABEL_OFFSET="1")
+    assert labels.read_text(encoding="utf-8").startswith("B.PNG,1\na b.png,2\n")
 
 
 @pytest.mark.parametrize("name", ["run_defense.sh", "run_attack.sh"])
@@ -87,8 +92,21 @@ def test_predict_counts_from_0_and_names_what_it_cannot_read(model, folder, caps
     (folder / "a b.png").write_bytes(b"no image")
     expected[1] = "a b.png,-1"
     assert predict(model, folder, "--batch_size=1", status=1) == expected
-    said = "1 of 4 images could not be read and have the label -1, which is no class: a b.png\n"
+    said = "1 of 4 images could not be read, and have the label -1, which is no class: a b.png\n"
     assert capsys.readouterr().err.endswith(said)
+
+
+def test_an_answer_that_is_no_number_is_no_class(tmp_path, folder, capsys):
+    network = eyes()
+    network.layers[-1].bias.assign([np.nan, 0, 0])
+    network.save(tmp_path / "nan.keras")
+    assert predict(tmp_path / "nan.keras", folder, status=1)[0] == "B.PNG,-1"
+    assert "4 of 4 images have no answer that is a number, and have the" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_folder_is_refused(model, folder, capsys):
+    line = (f"--model={model}", f"--input_dir={folder}", f"--output_file={folder}")
+    assert f"--output_file={folder} is a folder; expected" in refusal(capsys, "predict", *line)
 
 
 def test_predict_behind_a_defence_that_has_nothing_to_do(tmp_path, folder):
@@ -110,6 +128,25 @@ def test_the_centre_is_looked_at_where_that_is_said(model, tmp_path):
     # What is cropped away has no gradient. (250 + 16 is above 255.)
     assert not added[:, [0, 1, 4, 5]].any()
     assert (added[:, 2:4] == [5, -16, -16]).all()
+
+
+def test_a_competitions_images_are_squeezed_where_evaluation_crops(model, tmp_path, capsys):
+    """In a run and in its export; where --crop is said, that counts."""
+    run, folder = tmp_path / "run", tmp_path / "in"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "best.keras").write_bytes(model.read_bytes())
+    (run / "flags.cfg").write_text("--dataset=imagenet\n--crop=center\n--norm=Linf\n--eps=16/255\n")
+    wide = np.full((2, 6, 3), 20, np.uint8)
+    wide[:, 2:4] = 250
+    folder.mkdir()
+    cv2.imwrite(str(folder / "wide.png"), wide)
+    assert here("export", f"--model={run}", f"--export_dir={tmp_path}/e") == 0
+    for one in (run, tmp_path / "e" / "1"):
+        assert predict(one, folder) == [f"wide.png,{DARK}"]
+        assert "is resized cubically to 2 x 2 (--crop=whole)" in capsys.readouterr().out
+        (tmp_path / "out" / "labels.csv").unlink()
+        assert predict(one, folder, "--crop=center") == [f"wide.png,{BRIGHT}"]
+        (tmp_path / "out" / "labels.csv").unlink()
 
 
 def test_a_saved_model_is_as_good(model, folder):
@@ -162,7 +199,9 @@ def test_a_target_class_csv_makes_it_targeted(model, tmp_path, capsys):
     (folder / "target_class.csv").write_text("\n".join(rows))
     line = (f"--model={model}", f"--input_dir={folder}", f"--output_dir={tmp_path}/adversarial")
     assert here("perturb", *line, "--label_offset=1") == 0
-    assert "gives 100.0% of them the class that they were led to" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Leading to the classes of {folder}/target_class.csv, counted from 1 (--label_" in said
+    assert "gives 100.0% of them the class that they were led to" in said
     assert predict(model, tmp_path / "adversarial") == ["a.png,2", '"b,b.png",0', "c.PNG,1"]
     said = refusal(capsys, "perturb", *line, "--attack=square")
     assert f"--attack=square cannot lead to the classes of {folder}/target_class.csv" in said
@@ -215,7 +254,7 @@ def test_the_protocol_counts_all_or_nothing(model, tmp_path, capsys):
         for name, color in zip("abc", seen, strict=True):
             write(tmp_path / attacker / f"{name}.png", *colors[color])
     labels = tmp_path / "labels.csv"
-    labels.write_text("a.png,1\nb.png,1\nc.png,1\nd.png,2\n")
+    labels.write_text("images/a.png,1\nb.png,1\nc.png,1\nd.png,2\n")
     dirs = [tmp_path / name for name in attackers]
     given = {"labels": labels, "label_offset": 1}
     result = compete(model, tmp_path, *dirs, **given)

@@ -45,6 +45,15 @@ def test_tensorflow_is_opencv_to_a_level(size):
     np.testing.assert_array_equal(to_pixels(pixels, (224, 224, 3), "center"), theirs)
 
 
+@pytest.mark.parametrize("size", [(299, 299), (375, 500), (100, 90), (3, 2)])
+def test_the_whole_image_is_opencvs_to_a_level(size):
+    pixels = noise(*size)
+    theirs = cv2.resize(pixels, (224, 192), interpolation=cv2.INTER_CUBIC)
+    ours = 255 * resize(pixels.astype(np.float32) / 255, (192, 224, 3), "whole").numpy()
+    assert np.abs(ours - theirs).max() <= 1
+    np.testing.assert_array_equal(to_pixels(pixels, (192, 224, 3), "whole"), theirs)
+
+
 def test_an_image_of_the_shortest_edge_is_only_cropped():
     pixels = noise(256, 300)
     ours = resize(pixels.astype(np.float32) / 255, (224, 224, 3), "center").numpy()

@@ -162,7 +162,7 @@ def test_evaluation_leaves_corrupt_images_out(tmp_path, monkeypatch):
     batches = take(evaluation_dataset(files(tmp_path, 7, corrupt={0, 2, 3}), 2), 99)
     assert indices(batches) == [[1], [4, 5], [6]]
     assert len(warnings) == 3 and "0.jpg" in warnings[0]
-    assert warnings[2].startswith("skipped corrupt image 3")
+    assert warnings[2].startswith("corrupt image 3")
 
 
 def test_validation_keeps_workers_in_step(tmp_path, monkeypatch):

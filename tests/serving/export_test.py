@@ -157,7 +157,11 @@ def test_class_names_are_kept_beside_the_network(small, tmp_path):
     text = (version / "assets.extra" / "class_names.txt").read_text(encoding="utf-8")
     assert text == "cat\ndog\ngröße\n"
     without = (export(small, tmp_path) / "assets.extra").iterdir()
-    assert sorted(each.name for each in without) == ["model_card.md", "tf_serving_warmup_requests"]
+    assert sorted(each.name for each in without) == [
+        "crop.txt",
+        "model_card.md",
+        "tf_serving_warmup_requests",
+    ]
 
 
 @pytest.mark.parametrize(

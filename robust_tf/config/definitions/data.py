@@ -18,9 +18,10 @@ kinds.choice(
 kinds.choice(
     "crop",
     None,
-    ("none", "center"),
-    "what an image is resized to fit with: none is the whole of it, squeezed, center the centre of "
-    "the image whose shortest edge is 256 where the network takes 224 (by data set)",
+    ("none", "center", "whole"),
+    "what an image is resized to fit with: none is the whole of it, squeezed; center the centre of "
+    "the image whose shortest edge is 256 where the network takes 224; whole all of it, by the "
+    "same cubic interpolation (by data set; whole for center in folders of a competition)",
 )
 kinds.count("data_processes", None, "processes that decode and augment (by data set and cores)")
 kinds.number(
