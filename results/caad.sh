@@ -36,7 +36,7 @@ python -m robust_tf.evaluate --model="$runs/smoke/checkpoints/last.keras" --data
   --output=results/caad/iterations.json
 
 say "4/4  Predicted by the run, and answered by its export"
-python -m robust_tf.predict --model="$runs/smoke" --input_dir="$data/images" --output_file="$runs/predicted.csv"
+python -m robust_tf.predict --model="$runs/smoke" --crop=center --input_dir="$data/images" --output_file="$runs/predicted.csv"
 python -m robust_tf.serve --model_dir="$runs/serving/smoke" --rest_port=18501 --grpc_port=none &
 server=$!
 trap 'kill $server' EXIT
@@ -48,6 +48,6 @@ import csv, json, pathlib, sys
 runs = pathlib.Path(sys.argv[1])
 predicted = {name: int(label) for name, label in csv.reader((runs / "predicted.csv").open())}
 answers = [json.loads(line) for line in (runs / "answered.jsonl").open()]
-same = sum(predicted[pathlib.Path(a["image"]).name] == a["class"] for a in answers)
+same = sum(predicted[pathlib.Path(a["file"]).name] == a["class"] for a in answers)
 print(f"{same:,} of {len(predicted):,} images have the same class from predict and from the server")
 END

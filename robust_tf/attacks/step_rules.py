@@ -6,7 +6,7 @@ def step_size(rule: str, given: float | None, steps: int) -> float | None:
 
     Args:
       rule: quarter, or caad (paper 1: "we set epsilon = 16 and alpha = max(1, epsilon / n)", in
-        levels of a pixel).
+        levels of a pixel; the rule is that of 16 at every epsilon).
       given: what was said, which comes before the rule.
       steps: the n of the rule.
     """
