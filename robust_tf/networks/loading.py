@@ -37,14 +37,10 @@ def _find(path: pathlib.Path) -> pathlib.Path:
     if path.is_dir():
         found = next((path / name for name in CHECKPOINTS if (path / name).is_file()), None)
         if found is None:
-            raise InputError(
-                f"--model={path} holds no network; expected {' or '.join(CHECKPOINTS)}."
-            )
+            raise InputError(f"{path} holds no network; expected {' or '.join(CHECKPOINTS)}.")
         return found
     if path.suffix != ".keras" or not path.is_file():
-        raise InputError(
-            f"--model={path} is no network; expected a run directory or a .keras file."
-        )
+        raise InputError(f"{path} is no network; expected a run directory or a .keras file.")
     return path
 
 

@@ -89,8 +89,9 @@ def _summary(network: keras.Model, class_names: Sequence[str] | None) -> str:
     height, width, channels = network.input_shape[1:]
     classes = network.output_shape[-1]
     kind = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+    parameters = sum(math.prod(v.shape) for v in network.trainable_variables)
     lines = [
-        f"- Network: {network.name}, {network.count_params():,} parameters",
+        f"- Network: {network.name}, {parameters:,} parameters",
         f"- Images: {height} x {width} pixels, {kind}",
         f"- Classes: {classes}{_listed(class_names)}",
         f"- Exported: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, TensorFlow {tf.__version__}, "

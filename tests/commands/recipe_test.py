@@ -11,7 +11,7 @@ from robust_tf import building, experiment
 from tests.commands.running import ROOT
 from tests.commands.trainings import plan
 
-EPOCHS, STEPS, WARMUP, DROPS = 5, 4, 1, (2, 3, 4)
+EPOCHS, STEPS, WARMUP, DROPS = 5, 3, 1, (2, 3, 4)
 FIRST_RATE, RATE, MOMENTUM = 0.1, 0.2, 0.9
 FLAGS = ("--network=cnn-small", "--image_size=8", "--precision=float64", "--val_attack=clean")
 FLAGS += (f"--epochs={EPOCHS}", f"--lr_drops={','.join(map(str, DROPS))}")

@@ -10,6 +10,7 @@ import tensorflow as tf
 from robust_tf import networks
 from robust_tf.data.decode import decode_and_resize
 from robust_tf.errors import InputError
+from robust_tf.networks import resnet
 from robust_tf.serving.export import export, xla_functions
 from tests.serving.pictures import FILES, RANDOM, SHAPE, disturb
 from tests.serving.served import serve, signatures
@@ -34,7 +35,12 @@ def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> No
     ("name", "options", "crop"),
     [("wrn-10-1", {}, "center"), ("resnext-50-32x4d", {"stem": "small"}, "none")],
 )
-def test_served_without_our_code_it_gives_the_networks_numbers(tmp_path, name, options, crop):
+def test_served_without_our_code_it_gives_the_networks_numbers(
+    tmp_path, monkeypatch, name, options, crop
+):
+    # It has a block of each kind.
+    few = resnet.ResNet((1, 2), cardinality=32, group_width=4)
+    monkeypatch.setitem(resnet.RESNETS, "resnext-50-32x4d", few)
     network = disturb(networks.build(name, SHAPE, CLASSES, **options))
     version = export(network, tmp_path / "exports", crop=crop)
     pixels = np.random.default_rng(2).integers(0, 256, (64, *SHAPE), dtype=np.uint8)
@@ -55,7 +61,7 @@ def small() -> keras.Model:
     return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
 
 
-@pytest.mark.parametrize("crop", ["none", "center"])
+@pytest.mark.parametrize("crop", ["none", "center", "whole"])
 def test_encoded_images_are_decoded_as_in_evaluation(tmp_path, crop):
     # The network returns the image itself: what it was given is what it answers.
     look = keras.Sequential([keras.Input((8, 6, 3)), keras.layers.Flatten()])
