@@ -1,12 +1,16 @@
 """The same global batch and seed give the same weights on any number of workers."""
 
+import json
 import sys
 
+import numpy as np
 import pytest
 
+from robust_tf.data.sources import load
 from robust_tf.methods import METHODS
-from tests.commands.running import difference, run, state
+from tests.commands.running import command, difference, here, run, state
 from tests.commands.trainings import FLAGS, OTHER_IMAGES, WHOLE_RUN
+from tests.linear import linear_network
 
 TRAININGS = {
     1: FLAGS,
@@ -62,6 +66,32 @@ def test_workers_with_images_of_their_own_are_all_refused(folders):
         said = (folders[2] / f"{OTHER_IMAGES}-{worker}.txt").read_text()
         assert "does not hold the same images for all workers: this one trains on 1," in said
     assert not list((folders[2] / OTHER_IMAGES).rglob("*.*"))
+
+
+def test_an_evaluation_by_two_workers_is_that_of_one(tmp_path):
+    """Of a number of images that two do not divide, each judged once; a worker has its own part."""
+    digits = load("digits", "train")
+    x = np.stack([digits.image(i).ravel() / 255 for i in range(len(digits))])
+    # The nearest mean, which is right of most digits and of some attacked ones.
+    means = np.stack([x[digits.labels == k].mean(axis=0) for k in range(10)])
+    network = linear_network(2 * means.T, -np.square(means).sum(axis=1), shape=(8, 8, 1))
+    network.save(tmp_path / "network.keras")
+    line = (f"--model={tmp_path}/network.keras", "--dataset=digits", "--examples=21", "--eps=0.1")
+    line += ("--attacks=pgd-3,square", "--queries=20", "--batch_size=4", "--noverdict")
+    together = (*line, f"--output={tmp_path}/together.json")
+    assert here("evaluate", *line, f"--output={tmp_path}/alone.json") == 0
+    done = run("tools/launch_local", "2", "--", *command("evaluate", *together))
+    assert "[1] Part 2 of 2 is done; worker 0 writes the result." in done.stdout
+    alone, both = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("alone", "together"))
+    assert both["examples"] == 21 and both["workers"] == 2
+    for name, row in alone["attacks"].items():
+        assert both["attacks"][name]["per_image"] == row["per_image"], name
+    assert 0 < alone["robust_accuracy"] == both["robust_accuracy"] < 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "alone.json",
+        "network.keras",
+        "together.json",
+    ]
 
 
 def test_accumulation_is_the_same_batch(trained):
