@@ -7,7 +7,7 @@
 # not set, `model` beside this script. Labels count from 1, or from $ROBUST_TF_LABEL_OFFSET (0 or 1).
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$here/competition.sh"
 
 if [[ $# -lt 2 || $1 == -* ]]; then
