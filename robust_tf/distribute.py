@@ -71,11 +71,6 @@ def place() -> Place:
         config = _check_tf_config(os.environ["TF_CONFIG"])
         sizes = {job: len(config["cluster"].get(job, ())) for job in _JOBS}
         job, index = config["task"]["type"], config["task"]["index"]
-        if job not in _JOBS:
-            raise InputError(
-                f"TF_CONFIG gives this process the task {job}, which has no work here; expected "
-                f"{' or '.join(_JOBS)}."
-            )
         # The chief comes before the workers.
         before = sizes["chief"] if job == "worker" else 0
         return Place(before + index, sum(sizes.values()))
@@ -167,5 +162,10 @@ def _check_tf_config(text: str) -> dict:
             "TF_CONFIG must be JSON with a cluster and a task of it, as in "
             '{"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}, '
             f"got {text!r}."
+        )
+    if task["type"] not in _JOBS:
+        raise InputError(
+            f"TF_CONFIG gives this process the task {task['type']}, which has no work here; "
+            f"expected {' or '.join(_JOBS)}."
         )
     return config

@@ -93,11 +93,17 @@ def test_slurms_variables_are_a_place_too_and_nothing_is_the_only_one(monkeypatc
     assert distribute.place() == (5, 16)
 
 
-def test_a_task_without_work_gets_its_sentence(monkeypatch):
-    config = {"cluster": {**CLUSTER, "ps": ["d:1"]}, "task": {"type": "ps", "index": 0}}
+@pytest.mark.parametrize("asked", [distribute.place, distribute.strategy])
+@pytest.mark.parametrize("task", ["ps", "evaluator"])
+def test_a_task_without_work_gets_its_sentence(task, asked, monkeypatch):
+    config = {"cluster": {**CLUSTER, task: ["d:1"]}, "task": {"type": task, "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    with pytest.raises(InputError, match="gives this process the task ps, which has no work here"):
-        distribute.place()
+    with pytest.raises(InputError) as caught:
+        asked()
+    assert str(caught.value) == (
+        f"TF_CONFIG gives this process the task {task}, which has no work here; "
+        "expected chief or worker."
+    )
 
 
 def test_one_worker_alone_is_any_of_them():

@@ -6,13 +6,13 @@ CPU seconds of one thread, which other work on the machine changes little.
 import json
 import os
 import pathlib
-import sys
 import time
 
 for _name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"
 
 from robust_tf import quiet  # noqa: E402
+from tools.network_costs import architecture  # noqa: E402
 
 with quiet.importing():
     import keras
@@ -37,13 +37,9 @@ def _seconds(call, x: tf.Tensor) -> float:
 
 
 def _network(name: str) -> keras.Model:
-    """A network by the name that tools/scaling gives it, as in "resnet-50, dot at blocks"."""
-    architecture, _, filters = name.partition(",")
-    options = {}
-    if filters:
-        denoise, _, place = filters.partition(" at ")
-        options = {"denoise": denoise.strip(), "denoise_at": place.removesuffix("s")}
-    return networks.build(architecture, (SIZE, SIZE, 3), 1000, stem="imagenet", **options)
+    network, denoise, place = architecture(name)
+    options = {"stem": "imagenet", "denoise": denoise, "denoise_at": place}
+    return networks.build(network, (SIZE, SIZE, 3), 1000, **options)
 
 
 def graph_flops(network: keras.Model) -> int:
@@ -73,8 +69,8 @@ def steps(network: keras.Model) -> list[float]:
     return [round(_seconds(attack, x), 3), round(_seconds(training, x), 3)]
 
 
-def main(path: pathlib.Path) -> None:
-    """Measures one network after the other."""
+def measure(path: pathlib.Path) -> None:
+    """Measures one network after the other, and writes what it found."""
     found = {"size": SIZE, "batch": BATCH, "tensorflow": tf.__version__, "flops": {}, "seconds": {}}
     for name in (*TIMED, *COUNTED):
         network = _network(name)
@@ -86,7 +82,3 @@ def main(path: pathlib.Path) -> None:
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n")
     print(f"Measurements written to {path}")
-
-
-if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))

@@ -24,19 +24,23 @@ class Costs(NamedTuple):
       multiply_adds: of a forward pass.
       parameters: that are trained.
       kernels: launches of a forward pass on a GPU, about: a convolution, a batch norm and an
-        activation each, a denoising block four products.
-      affinity: the largest matrix between positions that a denoising block fills, in numbers.
+        activation each, a denoising block five (dot) or eight.
     """
 
     multiply_adds: int = 0
     parameters: int = 0
     kernels: int = 0
-    affinity: int = 0
 
     def plus(self, other: "Costs") -> "Costs":
         """Of both, one after the other."""
-        sums = (a + b for a, b in zip(self[:3], other[:3], strict=True))
-        return Costs(*sums, max(self.affinity, other.affinity))
+        return Costs(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def architecture(name: str) -> tuple[str, str, str]:
+    """Network, denoiser and its place of a name such as "resnet-50, dot at blocks"."""
+    network, _, filters = name.partition(", ")
+    denoise, _, place = filters.partition(" at ")
+    return network, denoise or "none", place.removesuffix("s") or "group"
 
 
 def costs(
@@ -90,9 +94,8 @@ def _denoising(kind: str, channels: int, positions: int) -> Costs:
     if kind == "dot":
         # Through the smaller of the two matrices between positions and between channels.
         between = min(positions, channels)
-        affinity = positions**2 if positions < channels else 0
-        return behind.plus(Costs(2 * between * positions * channels, 0, 2, affinity))
+        return behind.plus(Costs(2 * between * positions * channels, 0, 2))
     half = channels // 2
     embedded = Costs(2 * channels * half * positions, 2 * channels * half, 2)
-    mean = Costs(positions**2 * (half + channels), 0, 3, positions**2)
+    mean = Costs(positions**2 * (half + channels), 0, 3)
     return behind.plus(embedded).plus(mean)

@@ -9,7 +9,7 @@
 # ROBUST_TF_LABEL_OFFSET=1.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$here/competition.sh"
 
 if [[ $# -lt 3 || $1 == -* ]]; then

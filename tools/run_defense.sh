@@ -8,7 +8,7 @@
 # --label_offset=1 or ROBUST_TF_LABEL_OFFSET=1.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$here/competition.sh"
 
 if [[ $# -lt 2 || $1 == -* ]]; then

@@ -4,7 +4,7 @@ update = Update(costs("resnet-152"), attack_steps=30)
 time = step_time(update, V100, gpus=128)
 time.seconds, time.exchange
 
-t = (n + 1) passes, the last with weight gradients + the ring's all-reduce
+t = computation + launches of kernels + the ring's all-reduce; docs/scaling.md has the formula
 """
 
 import dataclasses
@@ -13,9 +13,15 @@ from typing import NamedTuple
 from tools.network_costs import Costs
 
 TRAINING_IMAGES, BATCH_SIZE, EPOCHS = 1281167, 4096, 110
+# Updates of an epoch: the public code counts all images, and rounds. This program holds 1 % of them
+# out, and begins the next epoch with what fills no batch.
+PUBLISHED_UPDATES = round(TRAINING_IMAGES / BATCH_SIZE)
+UPDATES = (TRAINING_IMAGES - round(0.01 * TRAINING_IMAGES)) // BATCH_SIZE
 GPUS_PER_NODE = 8
 # A forward pass and one back to the input; the last one goes to the weights too.
 ATTACK_PASSES, TRAINING_PASSES = 2, 3
+# Most images that a GPU takes at a time (--accumulate makes one update of several times).
+MICRO = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +29,6 @@ class Machine:
     """A GPU, and what connects it.
 
     Attributes:
-      name: of the GPU.
       flops: that convolutions reach, a second, on a batch that fills it.
       launch: seconds that a kernel takes beside its work.
       node_bandwidth: bytes a second between the GPUs of a node.
@@ -31,7 +36,6 @@ class Machine:
       latency: seconds of one step of a ring between nodes.
     """
 
-    name: str
     flops: float
     launch: float
     node_bandwidth: float
@@ -80,19 +84,17 @@ class StepTime(NamedTuple):
         return sum(self)
 
 
-def updates_per_epoch() -> int:
-    """As the recipe counts them."""
-    return round(TRAINING_IMAGES / BATCH_SIZE)
+def hours(seconds: float, updates: int = UPDATES) -> float:
+    """Of the whole training.
+
+    Args:
+      seconds: of an update.
+      updates: of an epoch.
+    """
+    return seconds * updates * EPOCHS / 3600
 
 
-def hours(seconds: float) -> float:
-    """Of the whole training, an update taking so many seconds."""
-    return seconds * updates_per_epoch() * EPOCHS / 3600
-
-
-def step_time(
-    update: Update, machine: Machine, gpus: int, batch: int = BATCH_SIZE, micro: int = 32
-) -> StepTime:
+def step_time(update: Update, machine: Machine, gpus: int, batch: int = BATCH_SIZE) -> StepTime:
     """That of a batch which is shared evenly.
 
     Args:
@@ -100,10 +102,9 @@ def step_time(
       machine: what computes.
       gpus: how many.
       batch: images of all of them together.
-      micro: most images that a GPU takes at a time (--accumulate makes one update of several).
     """
     share = batch / gpus
-    turns = -(-share // micro)
+    turns = -(-share // MICRO)
     launches = turns * update.passes * update.costs.kernels * machine.launch
     exchange = ring(update.gradient_bytes, machine, gpus)
     return StepTime(share * update.flops / machine.flops, launches, exchange)
@@ -117,6 +118,6 @@ def ring(size: int, machine: Machine, gpus: int) -> float:
 
 
 def reached_flops(update: Update, gpus: int, trained_hours: float) -> float:
-    """What each GPU reached in a training that took so long, if it did nothing else."""
-    seconds = trained_hours * 3600 / (updates_per_epoch() * EPOCHS)
+    """What each GPU reached in a published training of so many hours, if it did nothing else."""
+    seconds = trained_hours / hours(1.0, PUBLISHED_UPDATES)
     return update.flops * BATCH_SIZE / gpus / seconds

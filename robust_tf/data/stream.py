@@ -24,7 +24,8 @@ from robust_tf.data.examples import CorruptImage, Examples
 from robust_tf.errors import InputError
 from robust_tf.interop.tensorpack import DataFlow
 
-_MOST_PROCESSES = 8
+# The jobs of tools/cluster ask for as many cores, beside one for each GPU.
+MOST_PROCESSES = 8
 
 Datapoint = list[Any]  # image, label, index
 
@@ -115,7 +116,7 @@ def check_share(batch_size: int, shard: tuple[int, int], replicas: int = 1) -> i
 def _processes_for(examples: Examples, change: Augment | None) -> int:
     if examples.ready and change is None:
         return 0
-    return min(_MOST_PROCESSES, len(os.sched_getaffinity(0)))
+    return min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
 
 
 def _datapoint(examples: Examples, position: int, image: np.ndarray) -> Datapoint:

@@ -77,6 +77,13 @@ def test_scripts_say_what_is_missing(name, model, tmp_path):
     assert "none does not exist; expected ROBUST_TF_MODEL" in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["run_defense.sh", "run_attack.sh"])
+def test_scripts_find_what_they_need_through_a_link(name, tmp_path):
+    (tmp_path / "run").symlink_to(ROOT / "tools" / name)
+    said = script(tmp_path / "run", tmp_path / "none", tmp_path, "out", "8", status=2)
+    assert said.startswith("run: the model ") and said.count("\n") == 1
+
+
 def predict(model, folder, *flags: str, status: int = 0) -> list[str]:
     """The lines of a prediction."""
     output = folder.parent / "out" / "labels.csv"

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from robust_tf import distribute
+from robust_tf.data import stream
 from tests.tools import plain_yaml
 
 CLUSTER = pathlib.Path(__file__).resolve().parents[2] / "tools" / "cluster"
@@ -117,7 +118,12 @@ def test_the_manifest_fits_the_program_and_itself():
     job, (service,) = _job(), [d for d in _documents() if d["kind"] == "Service"]
     spec, pod = job["spec"], job["spec"]["template"]["spec"]
     assert spec["completionMode"] == "Indexed" and spec["completions"] == spec["parallelism"] == 16
-    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "8"
+    gpus, cores = 8, 8 + stream.MOST_PROCESSES
+    resources = pod["containers"][0]["resources"]
+    assert resources["limits"]["nvidia.com/gpu"] == str(gpus)
+    assert resources["requests"]["cpu"] == str(cores)
+    batch = (CLUSTER / "train.sbatch").read_text()
+    assert f"--gpus-per-node={gpus}\n" in batch and f"--cpus-per-task={cores}\n" in batch
     assert service["metadata"]["name"] == pod["subdomain"]
     assert service["spec"]["selector"] == spec["template"]["metadata"]["labels"]
     assert service["spec"]["clusterIP"] == "None" and service["spec"]["publishNotReadyAddresses"]

@@ -178,6 +178,12 @@ def test_restarts_are_counted_and_the_last_status_is_given():
     assert launch_python(1, "print('try'); sys.exit(9)", "--restart")[1].count("try") == 2
 
 
+def test_bad_flags_are_not_started_again():
+    status, output, errors = launch_python(1, "print('try'); sys.exit(2)", "--restart=2")
+    assert (status, output) == (2, "[0] try\n")
+    assert errors == "launch_local: worker 0 ended with status 2.\n"
+
+
 def test_control_c_ends_all():
     launcher, pids = start_sleepers(2)
     launcher.send_signal(signal.SIGINT)
