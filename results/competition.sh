@@ -10,15 +10,15 @@ data=$1 runs=${2:-runs/competition}
 
 learn() { # NAME, flags
   python -m robust_tf.train --dataset=nips2017 --data_dir="$data" --image_size=32 --network=wrn-16-2 --augment=none --holdout=0.05 \
-    --batch_size=50 --lr=0.05 --schedule=cosine --epochs=60 --val_attack=clean --export_dir=none --run_dir="$runs/$1" "${@:2}"
+    --batch_size=50 --lr=0.05 --schedule=cosine --val_attack=clean --export_dir=none --run_dir="$runs/$1" "${@:2}"
 }
 
 # The last network: the best one is chosen by images of classes that nothing else has shown.
 last() { echo "$runs/$1/checkpoints/last.keras"; }
 
-learn standard --method=standard
-learn other --method=standard --seed=1
-learn robust --method=pgd_at --eps=4/255 --attack_steps=3 --attack_step_size=2/255
+learn standard --method=standard --epochs=25
+learn other --method=standard --epochs=25 --seed=1
+learn robust --method=pgd_at --epochs=40 --eps=4/255 --attack_steps=2 --attack_step_size=3/255
 
 attack() { # NAME, network, attack
   ROBUST_TF_MODEL=$(last "$2") tools/run_attack.sh "$data/images" "$runs/$1" 8 --attack="$3" --labels="$data/labels.csv"

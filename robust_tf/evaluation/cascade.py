@@ -117,11 +117,11 @@ class Cascade:
 
     def _so_far(self, key: str, count: int) -> str:
         outcome = self.state.of(key)
-        # Of several decisions on an image, the share that is right counts.
-        made, right = len(outcome["index"]), sum(outcome["right"])
+        so_far = f"{key}  {len(outcome['index'])}/{count} images"
+        # Of several decisions on an image, the share counts.
         if key == "clean":
-            return f"clean  {made}/{count} images, {right:.5g} right"
-        return f"{key}  {made}/{count} images, {made - right:.5g} successfully perturbed"
+            return f"{so_far}, {sum(outcome['right']):.5g} right"
+        return f"{so_far}, {sum(outcome['hit']):.5g} successfully perturbed"
 
 
 def _plain(index: tf.Tensor, found: Judged) -> dict[str, list]:

@@ -15,9 +15,11 @@ def table(result: dict) -> str:
     robust = _percent(result["robust_accuracy"], result.get("standard_error"))
     rows += [["all of them", robust, "", ""], *_unattacked(result), *_competing(result)]
     threat = result["threat"]
+    # Without the originals nobody can measure it.
+    declared = "declared " if result.get("protocol") == "caad" else ""
     title = (
         f"{result['model']}: {result['examples']} images of {result['dataset']}, "
-        f"{threat['norm']} {threat['eps']:.4g}"
+        f"{declared}{threat['norm']} {threat['eps']:.4g}"
     )
     if "defense" in result:
         title += f"\n{_defense(result['defense'])}"
