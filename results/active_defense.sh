@@ -68,8 +68,9 @@ evaluate most-steps "$smooth" --attacks=transfer:apgd-steps@noise --examples=50 
 # The dearest of (a), ten loops, comes last.
 for eps in 8 16; do
   protocol both-10-loops "$smooth" $eps --defense_cap=100 --defense_loops=10
+  protocol standard-10-loops "$standard" $eps --defense_cap=100 --defense_loops=10
 done
 
 for eps in 8 16; do
-  python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-10-loops,standard}-$eps.json
+  python tools/compare results/active_defense/{bare,noise,noise-10-loops,loop,both,both-10-loops,standard,standard-10-loops}-$eps.json
 done

@@ -3,7 +3,7 @@
 Writes RUN_DIR/active_defense.cfg, from which evaluate and export take them with --defense=active.
 """
 
-from robust_tf import command_line, config, quiet
+from robust_tf import command_line, config, plans, quiet
 
 
 def main() -> None:
@@ -16,4 +16,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Calibrate)

@@ -1,12 +1,13 @@
 """Runs a command: flags are parsed, and bad input becomes one sentence and exit status 2.
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Train)
 """
 
+import dataclasses
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
@@ -16,11 +17,19 @@ from robust_tf.errors import InputError, Preempted
 FLAGS = flags.FLAGS
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parses the command line, calls main, and turns bad input into a sentence and status 2."""
-    # For --help, absl knows the main module by this name.
+def run(main: Callable[[], None], *planned: type, more: Sequence[str] = ()) -> None:
+    """Parses the command line, calls main, and turns bad input into a sentence and status 2.
+
+    Args:
+      main: the command.
+      *planned: what it plans, whose fields are the flags that --help lists.
+      more: names of further ones.
+    """
+    names = {*more, *(name for plan in planned for name in _fields(plan))}
     for flag in definitions.all_flags():
-        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+        if flag.name in names:
+            # absl knows the main module by this name.
+            FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):
         del argv
@@ -51,6 +60,14 @@ def answer(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("Interrupted; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)
+
+
+def _fields(plan: type) -> set[str]:
+    """The names of a plan's fields, and of those of its parts."""
+    found = set()
+    for field in dataclasses.fields(plan):
+        found |= _fields(field.type) if dataclasses.is_dataclass(field.type) else {field.name}
+    return found
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ With --protocol=caad --attacked_dirs=DIR1,DIR2 --labels=FILE it judges images th
 
 import sys
 
-from robust_tf import command_line, config, quiet
+from robust_tf import command_line, config, plans, quiet
 
 
 def main() -> None:
@@ -23,4 +23,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Evaluate, plans.Compete, more=("protocol",))

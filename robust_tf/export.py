@@ -1,6 +1,6 @@
 """python -m robust_tf.export --model=RUN_DIR --export_dir=DIR: writes a SavedModel."""
 
-from robust_tf import command_line, config, quiet
+from robust_tf import command_line, config, plans, quiet
 
 
 def main() -> None:
@@ -13,4 +13,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Export)

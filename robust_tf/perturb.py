@@ -7,7 +7,7 @@ the exit status is then 1.
 
 import sys
 
-from robust_tf import command_line, config, quiet
+from robust_tf import command_line, config, plans, quiet
 
 
 def main() -> None:
@@ -21,4 +21,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Perturb)

@@ -5,7 +5,7 @@ Until SIGTERM or Ctrl-C; then it finishes what runs and exits with 0.
 
 import dataclasses
 
-from robust_tf import command_line, config, quiet
+from robust_tf import command_line, config, plans, quiet
 
 
 def main() -> None:
@@ -18,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Serve)

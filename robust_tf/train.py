@@ -4,7 +4,7 @@ Writes a run directory; the same command again resumes it. With --export_dir the
 exported at the end. With --dry_run it says what would be done, and stops.
 """
 
-from robust_tf import command_line, config, quiet
+from robust_tf import command_line, config, plans, quiet
 
 
 def main() -> None:
@@ -18,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, plans.Train, more=("lr_per_256",))

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -12,12 +13,12 @@ from robust_tf.methods import METHODS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TRAIN = """
-from robust_tf import command_line, config
+from robust_tf import command_line, config, plans
 from robust_tf.config import flagfile
 def main():
     plan = config.train()
     {then}
-command_line.run(main)
+command_line.run(main, plans.Train)
 """
 SHOW = TRAIN.format(then="print(plan)")
 SAVE = TRAIN.format(
@@ -258,10 +259,11 @@ def test_a_resumed_run_must_be_the_same_run(tmp_path):
     assert "with --of_yore, which is no flag any more" in _refusal(SAVE, run_dir, "--eps=0.25")
 
 
-def test_help_lists_every_flag_with_its_sentence():
-    done = _python(SHOW, "--help")
-    assert "--eps: radius of the threat model" in done.stdout
-    assert "--[no]sync_bn: batch norm with" in done.stdout
+def test_help_lists_the_flags_of_its_command_with_their_sentences():
+    said = _python(SHOW, "--help").stdout
+    for of_training in ("--eps: radius of the threat model", "--[no]sync_bn: batch norm with"):
+        assert of_training in said
+    assert not re.search(r"^  --(attacks|input_dir|rest_port):", said, re.MULTILINE)
 
 
 def test_flags_of_the_other_command_are_refused(tmp_path):

@@ -1,4 +1,5 @@
-"""Every flag, defined once, by what it is about: python -m robust_tf.train --help lists them.
+"""Every flag, defined once, by what it is about: python -m robust_tf.train --helpfull lists
+them, and --help those of its command.
 
 Where the default is None, the text says what decides; the values are in defaults.py.
 """
