@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The competitions' protocol on the 1,000 development images of NIPS 2017: four attackers, three defences.
-#   results/competition.sh DATA [RUNS]        (a quarter of an hour on two cores; what is done is not done again)
+#   results/competition.sh DATA [RUNS]        (half an hour on two cores; trainings and results that are there are kept)
 # DATA holds images/ and labels.csv. No network that knows ImageNet can be trained on two cores, so that these have learnt the images
 # themselves, 950 of them: what is shown is the protocol, and attacks on images that a network is right about. Writes run directories,
 # attacked images and answers into RUNS (runs/competition), and results/competition/*.json.
@@ -31,6 +31,14 @@ attack pgd-on-robust robust pgd-20
 
 folders=$data/images
 for name in fgsm-on-other mifgsm-on-other pgd-on-other pgd-on-robust; do folders+=,$runs/$name; done
+# The robust one in the 32 pixels that it sees: the strongest attack at hand, and accuracy against iterations.
+evaluate() { # RESULT, flags
+  [ -s "results/competition/$1.json" ] || python -m robust_tf.evaluate --model="$(last robust)" --dataset=nips2017 --data_dir="$data" \
+    --eps=8/255 --examples=200 --output="results/competition/$1.json" "${@:2}"
+}
+evaluate robust-autoattack --attacks=autoattack
+evaluate robust-iterations --attacks=pgd-10/20/30/40/50/60/70/80/90/100 --step_rule=caad --targeted=random
+
 for name in standard other robust; do
   ROBUST_TF_MODEL=$(last $name) tools/run_defense.sh "$runs/pgd-on-other" "$runs/$name.csv"
   [ -s "results/competition/$name.json" ] || python -m robust_tf.evaluate --protocol=caad --model="$(last $name)" \
