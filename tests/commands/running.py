@@ -53,6 +53,8 @@ def forget_flags() -> None:
 def here(name: str, *given: str) -> int:
     """The exit status of a command that runs in this process, which has TensorFlow already."""
     main = importlib.import_module(f"robust_tf.{name}").main
+    # Those of another test's plan.
+    forget_flags()
     with mock.patch.object(sys, "argv", [name, *given]):
         try:
             command_line.run(main)

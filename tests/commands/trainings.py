@@ -32,7 +32,7 @@ OF_METHOD = {
 }
 PGD = (*EIGHT, "--method=pgd_at", "--attack_steps=3", "--precision=float64")
 BATCHES = (*PGD, "--network=cnn-small", "--schedule=cosine", "--ema=0.9", "--weight_decay=0.001")
-# Of 4 workers with 4 parts of 2 images each; a block of 32 indices starts clean or does not.
+# Of 2 workers with 4 parts of 4 images each; a block of 32 indices starts clean or does not.
 RECIPE = (*PGD, "--network=cnn-small", "--attack_clean_start=0.5", "--attack_target=random")
 RECIPE += ("--attack_step_rule=caad", "--label_smoothing=0.1", "--nesterov")
 WHOLE_RUN = "whole_run"

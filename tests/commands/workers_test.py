@@ -1,4 +1,8 @@
-"""The same global batch and seed give the same weights on any number of workers."""
+"""The same global batch and seed give the same weights on one worker and on two.
+
+What four make of it, of 4,096 images, is in results/caad.sh: TensorFlow's start takes them longer
+than all of this.
+"""
 
 import json
 import sys
@@ -14,8 +18,7 @@ from tests.linear import linear_network
 
 TRAININGS = {
     1: FLAGS,
-    2: (*METHODS, "float32", OTHER_IMAGES),
-    4: (WHOLE_RUN, "float32", "recipe_in_parts"),
+    2: (*METHODS, "float32", WHOLE_RUN, "recipe_in_parts", OTHER_IMAGES),
 }
 
 
@@ -42,23 +45,22 @@ def test_every_method_ends_on_two_workers_with_the_weights_of_one(method, traine
     assert difference(trained(method), trained(method, workers=2)) < 1e-9
 
 
-def test_a_run_on_four_workers_ends_with_the_weights_of_one(trained):
+def test_a_run_on_two_workers_ends_with_the_weights_of_one(trained):
     """All that the command does, with PGD-AT from a random start, in float64."""
-    assert difference(trained(WHOLE_RUN), trained(WHOLE_RUN, workers=4)) < 1e-9
+    assert difference(trained(WHOLE_RUN), trained(WHOLE_RUN, workers=2)) < 1e-9
 
 
-def test_parts_on_four_workers_are_the_batch_of_one(trained):
+def test_parts_on_two_workers_are_the_batch_of_one(trained):
     """With paper 1's attack: random targets, and a start that blocks of images share."""
-    assert difference(trained("recipe"), trained("recipe_in_parts", workers=4)) < 1e-9
+    assert difference(trained("recipe"), trained("recipe_in_parts", workers=2)) < 1e-9
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_workers_agree_in_float32_without_an_attack(workers, trained):
+def test_workers_agree_in_float32_without_an_attack(trained):
     """With ELU: where a ReLU's input is 0 but for rounding, its gradient is 0 or 1 by the last bit.
 
     Digits have that at all of their black pixels at once (seed 0, updates 5 to 8: 0.02 apart).
     """
-    assert difference(trained("float32"), trained("float32", workers)) < 1e-5
+    assert difference(trained("float32"), trained("float32", workers=2)) < 1e-5
 
 
 def test_workers_with_images_of_their_own_are_all_refused(folders):
