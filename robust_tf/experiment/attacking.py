@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from robust_tf import attack_names, draws, plans
-from robust_tf.attacks import Attack, aims, named
+from robust_tf.attacks import Attack, aims, named, step_size
 from robust_tf.data import decode
 from robust_tf.data.label_files import LABEL, TARGET, ClassFile
 from robust_tf.errors import InputError
@@ -120,9 +120,9 @@ def planned(plan: plans.Perturb, subject: Subject, own_labels: bool, sample: np.
 
 
 def _step(plan: plans.Perturb) -> float:
-    """Paper 1's step max(1, epsilon / n), in levels, for any epsilon: n of them cross the ball."""
+    """By paper 1's rule at this epsilon, so that the steps can cross the ball."""
     steps = attack_names.parse(plan.attack).steps
-    return max(1, plan.max_epsilon / (steps[0] if steps else 1)) / 255
+    return step_size("caad", None, steps[0] if steps else 1, plan.max_epsilon)
 
 
 def _findings(plan: plans.Perturb, victim: Victim, x: tf.Tensor) -> Findings:

@@ -82,7 +82,7 @@ def _class_names(plan: plans.Import) -> tuple[str, ...]:
         return class_names.IMAGENET if plan.dataset in ("imagenet", "nips2017") else ()
     names = tuple(plan.class_names.read_bytes().decode("utf-8", errors="replace").splitlines())
     if len(names) < 2:
-        raise InputError(f"--class_names={plan.class_names} has {len(names)} lines; expected 2.")
+        raise InputError(f"--class_names={plan.class_names} has {len(names)} lines; expected 2 up.")
     return names
 
 
