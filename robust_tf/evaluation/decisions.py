@@ -95,6 +95,25 @@ def right_each_time(share: Sequence[float], decisions: int, times: int) -> float
     return float(np.mean(np.array(ways)[counts] / ways[-1]))
 
 
+def under_the_worst(shares: Sequence[np.ndarray], decisions: int) -> np.ndarray:
+    """By image, the share that is right under the attack that is worst for it.
+
+    The smallest of several shares is small by luck, too. So each decision is scored under the
+    attack that the other decisions say is the worst.
+
+    Args:
+      shares: by attack, those of each image's decisions that were right.
+      decisions: how many there were of an image.
+    """
+    if not shares:
+        return np.ones(())
+    counts = np.rint(np.asarray(shares, float) * decisions).astype(int)[..., None]
+    # In which decisions an attack's luck lay says nothing: any order of them will do.
+    right = np.random.default_rng(0).permuted(np.arange(decisions) < counts, axis=-1)
+    worst = np.argmin(counts - right, axis=0)
+    return np.take_along_axis(right, worst[None], axis=0)[0].mean(axis=-1)
+
+
 def standard_error(shares: Sequence[tuple[np.ndarray, int]]) -> float | None:
     """What the decisions' noise leaves uncertain in the mean of a product of shares.
 

@@ -13,7 +13,7 @@ from robust_tf.attacks.aims import UNTARGETED, Aim
 from robust_tf.attacks.choosing import choose
 from robust_tf.evaluation.cores import on_all_cores
 from robust_tf.evaluation.decisions import decide, over_decisions
-from robust_tf.evaluation.keeping import Kept
+from robust_tf.evaluation.keeping import Kept, origins
 from robust_tf.threat import Threat
 from robust_tf.victim import Victim
 
@@ -142,12 +142,11 @@ def _on_all_cores(call: Callable, *signature) -> Callable:
 
 def _kept(kept: Kept, make: Callable, *batch: tf.Tensor) -> tuple[np.ndarray, ...]:
     """The images of the batch, of which only those that have not been kept are made."""
-    index = batch[-1]
-    new = kept.missing(index)
+    origin = origins(*batch)
+    new = kept.missing(origin)
     if new.any():
-        rows = [tf.boolean_mask(t, new) for t in batch]
-        kept.add(rows[-1], make(*rows))
-    return kept.get(index)
+        kept.add(origin[new], make(*(tf.boolean_mask(t, new) for t in batch)))
+    return kept.get(origin)
 
 
 def _quantized(attack: Attack, threat: Threat, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

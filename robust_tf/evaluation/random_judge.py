@@ -13,6 +13,7 @@ from robust_tf.evaluation.decisions import (
     KEPT_OF_A_DEFENCE,
     right_each_time,
     standard_error,
+    under_the_worst,
 )
 from robust_tf.evaluation.state import State
 
@@ -67,11 +68,13 @@ def row(name: str, attack: Attack, state: State, decisions: Decisions, joint: bo
     error = standard_error([*clean, *attacked])
     if error is not None:
         found["standard_error"] = error
+    if decisions.attacked > 1 and joint:
+        found["control"] = right_each_time(*clean[0], 1 + len(keys))
     times = [m for m in decisions.submissions if m <= decisions.attacked]
-    if times and name != "clean":
-        share = [share for key in keys for share in state.of(key)["right"]]
+    if times and attacked:
+        # Of an ensemble, the images of the stage that leaves least.
         found["submissions"] = {
-            str(m): right_each_time(share, decisions.attacked, m) for m in times
+            str(m): min(right_each_time(*each, m) for each in attacked) for m in times
         }
     return {**found, **_loops([state.of(key) for key in keys])}
 
@@ -99,16 +102,15 @@ def whole(attacks: dict[str, Attack], state: State, decisions: Decisions) -> dic
     if decisions.attacked == 1:
         return {}
     clean, n = state.shares(["clean"]), decisions.clean
-    keys = [key for name, one in attacks.items() if name != "clean" for key in stages(name, one)]
-    times = asked(attacks)
-    attacked = _attacked(keys, state, decisions)
-    # Of an image, its share under the attack that leaves least of it.
-    least = np.min([clean, *(share for share, _ in attacked)], axis=0)
+    parts = [list(stages(name, one)) for name, one in attacks.items() if name != "clean"]
+    attacked = _attacked([key for keys in parts for key in keys], state, decisions)
+    times = {2, asked(attacks), *(1 + len(keys) for keys in parts)}
+    worst = under_the_worst([share for share, _ in attacked], decisions.attacked)
     return {
         "standard_error": standard_error([(clean, n), *attacked]),
-        "pointwise_worst": float(np.mean(least)),
+        "pointwise_worst": float(np.mean(clean * worst)),
         "decisions": {"clean": n, "attacked": decisions.attacked},
-        "control": {str(m): right_each_time(clean, n, m) for m in sorted({2, times}) if m <= n},
+        "control": {str(m): right_each_time(clean, n, m) for m in sorted(times) if m <= n},
         "submissions": {str(m): right_each_time(clean, n, m) for m in decisions.submissions},
     }
 

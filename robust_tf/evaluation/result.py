@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from robust_tf.attacks import Attack, Unbounded, stages
 from robust_tf.evaluation import random_judge
+from robust_tf.evaluation.holding import holding
 from robust_tf.evaluation.judge import aim_of
 from robust_tf.evaluation.random_judge import Decisions
 from robust_tf.evaluation.state import State
@@ -39,39 +40,43 @@ def result(
         for name, attack in attacks.items()
     }
     right = {name: own[name] * own["clean"] if joint[name] else own[name] for name in attacks}
-    rows = {
-        name: {
+    rows = {}
+    for name, attack in attacks.items():
+        besides = random_judge.row(name, attack, state, decisions, joint[name])
+        rows[name] = {
             "accuracy": float(right[name].mean()),
-            "success_rate": _success(name, attack, state, right),
+            "success_rate": _success(name, attack, state, right, besides.get("control")),
             "hyperparameters": parameters[name],
             **_distances(name, attack, state, right["clean"] > 0),
             **_costs(name, attack, state),
-            **random_judge.row(name, attack, state, decisions, joint[name]),
+            **besides,
             "per_image": (right[name] if several else right[name] > 0).tolist(),
         }
-        for name, attack in attacks.items()
-    }
     return {
         **about,
         "examples": len(index),
         "attacks": rows,
         "robust_accuracy": float(np.prod(list(own.values()), axis=0).mean()),
         "smallest": min(rows, key=lambda name: rows[name]["accuracy"]),
+        **(holding(rows) if several or "defense" in about else {}),
         **random_judge.whole(attacks, state, decisions),
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
         "dtype": "float32",
     }
 
 
-def _success(name: str, attack: Attack, state: State, right: dict) -> float | None:
+def _success(
+    name: str, attack: Attack, state: State, right: dict, control: float | None
+) -> float | None:
     if name == "clean":
         return None
     if aim_of(attack).targeted:
         return float(np.mean(state.of(name)["hit"]))
-    # Untargeted, success is counted among images that were right to begin with.
-    clean = right["clean"] > 0
-    share = right["clean"][clean].sum()
-    return float((share - right[name][clean].sum()) / share) if share else 0.0
+    # Untargeted, success is counted among images that were right to begin with: behind a random
+    # judge, that are right as often when nobody attacks them.
+    clean = right["clean"]
+    of = clean.sum() if control is None else control * len(clean)
+    return max(0.0, float((of - right[name][clean > 0].sum()) / of)) if of else 0.0
 
 
 def _distances(name: str, attack: Attack, state: State, right: np.ndarray) -> dict:

@@ -108,7 +108,8 @@ class Evaluation:
     def _write(self, found: dict) -> dict:
         """Writes and shows the result, with its verdict."""
         said = table(found)
-        if self.findings:
+        # Rows of a random judge are decided more and less often, and say nothing side by side.
+        if self.findings and "decisions" not in found:
             lines = self._verdict(found)
             found["gradient_masking"] = [line._asdict() for line in lines]
             said += f"\n\n{verdict_table(lines)}"

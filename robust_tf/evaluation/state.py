@@ -1,5 +1,6 @@
 """What an evaluation has found so far, on disk, so that a stopped one goes on where it was."""
 
+import hashlib
 import json
 import pathlib
 import time
@@ -21,19 +22,26 @@ def write_json(path: pathlib.Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
+def digest(settings: dict) -> str:
+    """A short name for settings, of what JSON makes of them."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
 class State:
     """Per attack, or stage of one: outcomes of the images so far, and seconds spent.
 
     Args:
       output: the result's file; the state lies beside it until the result is written.
-      settings: what the outcomes depend on; a state of other settings is not gone on with.
+      settings: what the outcomes depend on. Others have a file of their own, so that a flag which
+        is mistyped costs nothing of what was found without it.
       part: of several workers' states, what tells this one from the others'.
     """
 
     def __init__(self, output: pathlib.Path, settings: dict, part: str = ""):
-        self.path = output.with_name(f".{output.stem}.state{part}.json")
         # What an earlier version of the program has written has other columns.
         self.settings = {**settings, "outcome": list(OUTCOME)}
+        name = f".{output.stem}.{digest(self.settings)}.state{part}.json"
+        self.path = output.with_name(name)
         self.saved = time.monotonic()
         self.stages: dict[str, dict] = self.read(self.path) or {}
 

@@ -2,6 +2,8 @@
 
 from tabulate import tabulate
 
+from robust_tf.evaluation.holding import unattacked
+
 
 def _percent(share: float | None, error: float | None = None) -> str:
     if share is None:
@@ -11,7 +13,8 @@ def _percent(share: float | None, error: float | None = None) -> str:
 
 def table(result: dict) -> str:
     """An attack a row: accuracy (for who defends), success rate (for who attacks), seconds."""
-    rows = [row for name, attack in result["attacks"].items() for row in _rows(name, attack)]
+    loops = result.get("defense", {}).get("loops", 1)
+    rows = [row for name, attack in result["attacks"].items() for row in _rows(name, attack, loops)]
     robust = _percent(result["robust_accuracy"], result.get("standard_error"))
     rows += [["all of them", robust, "", ""], *_unattacked(result), *_competing(result)]
     threat = result["threat"]
@@ -24,26 +27,35 @@ def table(result: dict) -> str:
     if "defense" in result:
         title += f"\n{_defense(result['defense'])}"
     said = f"{title}\n{_aligned(rows, ['attack', 'accuracy', 'success', 'seconds'])}"
-    return f"{said}\n\n{_of_a_random_judge(result)}" if "decisions" in result else said
+    notes = [*_of_a_random_judge(result), *_of_a_defence(result)]
+    return "\n".join([said, "", *notes]) if notes else said
 
 
-def _of_a_random_judge(result: dict) -> str:
-    """What the shares mean, and whether the defence holds."""
-    rows, strongest = result["attacks"], result["smallest"]
-    left, of = rows[strongest]["accuracy"], result["control"]["2"]
-    lines = [
+def _of_a_random_judge(result: dict) -> list[str]:
+    """What the shares mean."""
+    if "decisions" not in result:
+        return []
+    return [
         f"Each attacked image is decided {result['decisions']['attacked']} times, with noise that "
         "no attack has seen.",
         "± is the noise's standard error. A row counts what is right both unattacked and attacked,",
-        "the last row what is right under every attack, each asked once: compare the control.",
-        f"Strongest single attack: {strongest}, {_percent(left)} of {_percent(of)}; of each image "
-        f"the worst attack: {_percent(result['pointwise_worst'])}.",
+        "the last row what is right under every attack, each asked once. Success is counted of the",
+        "control of as many decisions.",
+        "Of each image the attack that its other decisions say is the worst: "
+        f"{_percent(result['pointwise_worst'])}.",
     ]
-    if left < of / 2:
-        lines.append(
-            "The defence does not hold: one attack takes more than half of what it gets right."
-        )
-    return "\n".join(lines)
+
+
+def _of_a_defence(result: dict) -> list[str]:
+    """Its strongest attack, and whether it holds."""
+    if "holds" not in result:
+        return []
+    rows, strongest = result["attacks"], result["smallest"]
+    left, of = _percent(rows[strongest]["accuracy"]), _percent(unattacked(rows, strongest))
+    lines = [f"Strongest single attack: {strongest}, which leaves {left} of {of}."]
+    if not result["holds"]:
+        lines.append("The defence does not hold: this takes more than half of what it gets right.")
+    return lines
 
 
 def _defense(said: dict) -> str:
@@ -73,7 +85,7 @@ def _competing(result: dict) -> list[list[str]]:
     ]
 
 
-def _rows(name: str, attack: dict) -> list[list[str]]:
+def _rows(name: str, attack: dict, loops: int) -> list[list[str]]:
     """The attack and, below it, what its stages left standing or how far it had to go."""
     accuracy, success = _accuracy(attack), _percent(attack["success_rate"])
     rows = [[name, accuracy, success, f"{attack['seconds']:.1f}"]]
@@ -87,7 +99,7 @@ def _rows(name: str, attack: dict) -> list[list[str]]:
         rows.append([f"  submitted {times} times", _percent(share), "", ""])
     if "defense" in attack:
         found = attack["defense"]
-        rows.append([f"  {_steps(found)}", "", "", ""])
+        rows.append([f"  {_steps(found, loops)}", "", "", ""])
     return rows
 
 
@@ -95,10 +107,11 @@ def _accuracy(attack: dict) -> str:
     return _percent(attack.get("accuracy"), attack.get("standard_error"))
 
 
-def _steps(found: dict) -> str:
-    """What the defence's loop did."""
+def _steps(found: dict, loops: int) -> str:
+    """What the defence's loop did, or all loops of a decision together."""
+    of_loops = f" of {loops} loops" if loops > 1 else ""
     return (
-        f"median {found['median_steps']:,.0f} steps (most {found['most_steps']:,.0f}), "
+        f"median {found['median_steps']:,.0f} steps{of_loops} (most {found['most_steps']:,.0f}), "
         f"{found['converged']:.0%} done, moved {255 * found['median_induced']:.0f}/255"
     )
 
@@ -115,7 +128,14 @@ def side_by_side(results: dict[str, dict]) -> str:
     ]
     together = [_percent(r["robust_accuracy"], r.get("standard_error")) for r in results.values()]
     rows.append(["all of them", *together])
-    return _aligned(rows, ["attack", *results])
+    controls = dict.fromkeys(m for r in results.values() for m in r.get("control", {}))
+    for m in sorted(controls, key=int):
+        shares = (_percent(r.get("control", {}).get(m)) for r in results.values())
+        rows.append([f"control: clean, decided {m} times", *shares])
+    said = _aligned(rows, ["attack", *results])
+    if not controls:
+        return said
+    return f"{said}\n\n± is of the decisions' noise alone, not of the choice of images."
 
 
 def _aligned(rows: list[list[str]], headers: list[str]) -> str:

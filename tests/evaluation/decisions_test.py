@@ -12,6 +12,7 @@ from robust_tf.evaluation.decisions import (
     over_decisions,
     right_each_time,
     standard_error,
+    under_the_worst,
 )
 from tests.evaluation.judging import IMAGES, LABELS, VICTIM
 from tests.linear import seeds
@@ -93,6 +94,30 @@ def test_the_standard_error_of_a_product_is_how_it_spreads():
     means = found.prod(axis=1).mean(axis=1)
     errors = [standard_error([(one, n) for one in pair]) for pair in found[:500]]
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(means.std(), rel=0.1)
+
+
+def test_under_the_worst_by_hand():
+    always, never = np.array([1.0, 1.0, 0.0]), np.array([0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(under_the_worst([always, never], 5), [0, 1, 0])
+    np.testing.assert_array_equal(under_the_worst([always], 5), always)
+    # Of [right, wrong] and [wrong, right], or the same twice, each other decision says one that
+    # is right and one that is wrong; whichever is scored.
+    assert set(under_the_worst([np.full(50, 0.5)] * 2, 2).tolist()) <= {0.0, 0.5, 1.0}
+
+
+def test_under_the_worst_of_attacks_that_do_nothing_is_what_they_leave():
+    shares = np.random.default_rng(2).binomial(5, 0.75, (11, 20000)) / 5
+    assert under_the_worst(list(shares), 5).mean() == pytest.approx(0.75, abs=0.01)
+    # The smallest of eleven is small by luck.
+    assert shares.min(axis=0).mean() < 0.45
+
+
+def test_under_the_worst_finds_each_images_own():
+    """Half of the images have one attack that takes them, and half another."""
+    p = np.full((2, 20000), 0.9)
+    p[0, :10000] = p[1, 10000:] = 0.1
+    shares = np.random.default_rng(3).binomial(10, p) / 10
+    assert under_the_worst(list(shares), 10).mean() == pytest.approx(0.1, abs=0.01)
 
 
 def test_a_victim_that_says_nothing_of_itself_is_not_asked():

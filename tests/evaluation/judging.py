@@ -78,7 +78,7 @@ def evaluated(
     """The result of the first images."""
     of_the_judge = {field.name for field in dataclasses.fields(Judge)} & more.keys()
     judge = Judge(victim, threat, seed, **{name: more.pop(name) for name in of_the_judge})
-    options = dict(output=output, about=ABOUT, **more)
+    options = {"output": output, "about": ABOUT, **more}
     return Evaluation(judge, rest, range(count), **options).run(attacks)
 
 

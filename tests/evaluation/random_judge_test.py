@@ -1,6 +1,7 @@
 """Evaluations of a random defence: shares, their error, the control, and what is judged by whom."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import tensorflow as tf
 
 from robust_tf import draws
 from robust_tf.attacks import PGD, Ensemble, Square, Transfer, fgsm
-from robust_tf.evaluation.state import State
 from robust_tf.evaluation.table import table
 from tests.evaluation.judging import (
+    ABOUT,
     POINT_LABELS,
     POINT_VICTIM,
     POINTS,
@@ -26,6 +27,9 @@ from tests.evaluation.judging import (
 COUNT = 100
 X = np.full((COUNT, 1, 1, 1), 0.75, np.float32)
 LABEL = np.ones(COUNT, np.int64)
+# What a result says of one.
+DEFENCE = {"layer": "group0", "delta": 0.1, "beta": 1, "sigma": 0, "cap": 9, "loops": 1}
+DEFENCE |= {"attacked_cap": None, "attacked_beta": None}
 MOVED = Shift(THREAT, shift=-0.125)
 
 
@@ -57,14 +61,17 @@ def test_shares_their_products_and_the_control(tmp_path):
     assert rows["down"]["accuracy"] == down.mean() == pytest.approx(0.75 * 0.625, abs=0.05)
     assert result["robust_accuracy"] == pytest.approx(0.75 * 0.625 * 0.75, abs=0.05)
     assert result["smallest"] == "down"
-    assert rows["down"]["success_rate"] == pytest.approx(1 - down.mean() / clean.mean())
+    # What does nothing has no success, but for luck.
+    assert rows["down"]["control"] == result["control"]["2"]
+    assert rows["down"]["success_rate"] == pytest.approx(1 - down.mean() / result["control"]["2"])
+    assert rows["still"]["success_rate"] < 0.1
     # Asked three times, without any attack, it is right no more often.
     assert list(result["control"]) == ["2", "3"]
     for times, share in result["control"].items():
         assert share == pytest.approx(0.75 ** int(times), abs=0.05)
-    # Of two attacks, and no attack, the one that is luckiest with five decisions.
-    least = np.min([clean, down / np.maximum(clean, 1e-9)], axis=0).mean()
-    assert 0.35 < result["pointwise_worst"] < least
+    # Mostly that which moves the image; it is right unattacked, too.
+    assert result["pointwise_worst"] == pytest.approx(0.75 * 0.65, abs=0.06)
+    assert result["holds"] is True
     assert result["submissions"]["1"] == pytest.approx(clean.mean())
     assert result["submissions"]["10"] == pytest.approx(0.75**10, abs=0.05)
     # sqrt(p (1 - p) / 10 / 100)
@@ -86,14 +93,15 @@ def test_the_table_says_so(tmp_path):
         "median 1 steps (most 1), ",
         "moved 64/255",
         "decided 5 times",
-        "Strongest single attack: down,",
+        "Strongest single attack: down, which leaves",
     ):
         assert expected in text, text
     assert "does not hold" not in text
     broken = {"black": Shift(THREAT, shift=-0.75)}
     threat = dataclasses.replace(THREAT, epsilon=1.0)
     text = table(_evaluated(tmp_path / "b.json", broken, decisions=5, threat=threat))
-    assert "The defence does not hold: one attack takes more than half" in text
+    assert "The defence does not hold: this takes more than half" in text
+    assert json.loads((tmp_path / "b.json").read_text())["holds"] is False
 
 
 def test_an_attacked_image_can_be_submitted_again(tmp_path):
@@ -104,6 +112,44 @@ def test_an_attacked_image_can_be_submitted_again(tmp_path):
     assert list(found) == ["1", "10"]
     assert found["1"] == pytest.approx(0.625, abs=0.05)
     assert found["10"] == pytest.approx(0.625**10, abs=0.03)
+
+
+def test_an_image_that_is_wrong_by_itself_is_so_when_it_is_submitted_attacked(tmp_path):
+    half = batches(X * (np.arange(COUNT) % 2)[:, None, None, None].astype(np.float32), LABEL, 40)
+    attacks = {"still": PGD(THREAT, steps=0)}
+    result = _evaluated(
+        tmp_path / "r.json", attacks, half, decisions=5, submissions=(1, 2), threat=THREAT
+    )
+    for times, share in result["attacks"]["still"]["submissions"].items():
+        assert share == pytest.approx(0.5 * 0.75 ** int(times), abs=0.07)
+        assert share == pytest.approx(result["submissions"][times], abs=0.05)
+
+
+def test_more_decisions_make_no_attack_strong(tmp_path):
+    """An ensemble that does nothing is decided three times, and a single attack twice."""
+    still = PGD(THREAT, steps=0)
+    attacks = {"both": Ensemble(THREAT, {"a": still, "b": still}), "down": MOVED}
+    result = _evaluated(tmp_path / "r.json", attacks, decisions=5)
+    rows = result["attacks"]
+    assert rows["both"]["accuracy"] < rows["down"]["accuracy"]
+    assert rows["both"]["control"] == result["control"]["3"] != rows["down"]["control"]
+    assert result["smallest"] == "down"
+
+
+def test_a_defence_that_is_not_random_holds_or_not(tmp_path):
+    rest, options = batches(POINTS, POINT_LABELS, 6), {"about": {**ABOUT, "defense": DEFENCE}}
+    attacks = {"fgsm": fgsm(THREAT), "still": PGD(THREAT, steps=0)}
+    path = tmp_path / "r.json"
+    result = evaluated(POINT_VICTIM, rest, 6, attacks, path, **options)
+    # 3 of 5.
+    assert (result["smallest"], result["holds"]) == ("fgsm", True)
+    assert "Strongest single attack: fgsm, which leaves 50.0% of 83.3%." in table(result)
+    assert "decided" not in table(result)
+    far = dataclasses.replace(THREAT, epsilon=1.0)
+    result = evaluated(POINT_VICTIM, rest, 6, {"fgsm": fgsm(far)}, path, threat=far, **options)
+    assert result["holds"] is False and "does not hold" in table(result)
+    # Where nothing attacks it, nothing is said.
+    assert "holds" not in evaluated(POINT_VICTIM, rest, 6, {}, path, **options)
 
 
 def test_what_needs_no_gradient_asks_the_one_that_decides(tmp_path):
@@ -140,7 +186,7 @@ def test_a_stopped_one_goes_on_with_the_same_decisions(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         rest = Interrupted(batches(X, LABEL, 40), 4)
         _evaluated(tmp_path / "r.json", rest=rest, decisions=3)
-    assert State(tmp_path / "r.json", {}).path.exists()
+    assert list(tmp_path.glob(".r.*.state.json"))
     again = _evaluated(tmp_path / "r.json", rest=batches(X, LABEL, 7), decisions=3)
     assert timeless(again) == timeless(whole)
 

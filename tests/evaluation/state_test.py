@@ -1,6 +1,7 @@
 """Tests of robust_tf.evaluation.state."""
 
 import json
+import re
 import time
 
 import pytest
@@ -42,15 +43,20 @@ def test_round_trip(tmp_path):
 def test_a_state_of_other_settings_is_not_gone_on_with(other, tmp_path):
     output = tmp_path / "result.json"
     _found(output)
-    assert State(output, other).of("pgd-20")["index"] == []
+    started = State(output, other)
+    assert started.of("pgd-20")["index"] == []
+    started.save(force=True)
+    # Nor is it written over.
+    assert State(output, SETTINGS).of("pgd-20")["index"] == [3, 5]
 
 
 def test_each_result_has_its_own_state_and_another_stays(tmp_path):
     first, second = (_found(tmp_path / name) for name in ("a.json", "b.json"))
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.state.json", ".b.state.json"]
+    assert sorted(tmp_path.iterdir()) == [first.path, second.path]
+    assert re.fullmatch(r"\.a\.[0-9a-f]{16}\.state\.json", first.path.name)
     first.remove()
     first.remove()
-    assert [p.name for p in tmp_path.iterdir()] == [".b.state.json"]
+    assert list(tmp_path.iterdir()) == [second.path]
     assert State(tmp_path / "a.json", SETTINGS).of("pgd-20")["index"] == []
 
 
@@ -82,10 +88,6 @@ def test_a_half_written_file_replaces_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-if __name__ == "__main__":
-    raise SystemExit(pytest.main([__file__]))
-
-
 def test_extremes_are_of_what_fooled_and_elsewhere_of_the_clean_images(tmp_path):
     state = State(tmp_path / "result.json", SETTINGS)
 
@@ -100,3 +102,7 @@ def test_extremes_are_of_what_fooled_and_elsewhere_of_the_clean_images(tmp_path)
     state.add({"clean": clean, "first": first, "second": second}, 1.0)
     assert state.extremes(("clean", "first", "second")) == (0.1, 0.21, 0.7)
     assert state.extremes(("clean",)) == (0.0, 0.2, 0.7)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
