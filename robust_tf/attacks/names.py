@@ -1,6 +1,7 @@
 """Attacks by the names that --attacks and --val_attack take."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -157,9 +158,10 @@ def _nattack(threat: Threat, options: Options) -> NAttack:
     nattack = NAttack(threat, judge=options.judge)
     if options.queries is None:
         return nattack
-    # As many steps with smaller populations: few steps of large ones do not get anywhere.
-    population = max(2, (options.queries - 1) // nattack.steps - 1)
-    steps = min(nattack.steps, max(1, (options.queries - 1) // (population + 1)))
+    # Populations shrink as the steps do: two draws tell no direction, two steps lead nowhere.
+    asked = options.queries - 1
+    population = max(2, math.isqrt(options.queries // 2), asked // nattack.steps - 1)
+    steps = min(nattack.steps, max(1, asked // (population + 1)))
     return dataclasses.replace(nattack, population=population, steps=steps)
 
 

@@ -72,8 +72,11 @@ def test_what_the_model_cannot_meet_is_refused_before_anything_runs(findings, ch
 
 def test_queries_are_those_of_the_black_box_attacks():
     found = _built(attacks=("square", "nattack", "pgd-5"), queries=700)
-    assert (found["square"].queries, found["nattack"].steps) == (700, 200)
-    assert found["nattack"].population == 2
+    assert found["square"].queries == 700
+    # 1 + 36 * (18 + 1) of them.
+    assert (found["nattack"].population, found["nattack"].steps) == (18, 36)
+    most = _built(attacks=("nattack",), queries=1 + 200 * 301)["nattack"]
+    assert (most.population, most.steps) == (300, 200)
     papers = _built(attacks=("square", "nattack"))
     assert (papers["square"].queries, papers["nattack"].steps) == (5000, 200)
 
