@@ -1,5 +1,6 @@
 """Active Defense: Algorithm 1 by hand, against the plain loop, and its invariants."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,6 +45,26 @@ def test_an_image_takes_its_own_steps_whatever_the_batch():
     for k in range(3):
         alone = defense(x[k : k + 1], seeds(3)[k : k + 1])
         np.testing.assert_array_equal(alone.t, together.t[k : k + 1])
+
+
+def test_images_that_are_done_leave_the_loop():
+    """Of three that take 2, 0 and 4 steps, each step looks only at those it concerns."""
+    looked_at = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, x):
+            count = tf.numpy_function(
+                lambda n: looked_at.append(int(n)) or n, [tf.shape(x)[0]], tf.int32
+            )
+            with tf.control_dependencies([count]):
+                return tf.identity(x)
+
+    images = keras.Input((2, 2, 1))
+    features = keras.Model(images, Counting()(images))
+    x = tf.concat([image(*BRIGHT), image(0.5, 0.5, 0.6, 0.6), image(0.0, 0.0, 1.0, 1.0)], axis=0)
+    looked_at.clear()
+    tf.function(_defense(features, delta=0.15, beta=0.4), autograph=False)(x, seeds(3))
+    assert looked_at == [3, 2, 2, 1, 1]
 
 
 def test_the_cap_ends_it_and_says_so():

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from robust_tf import draws
+from robust_tf.attacks import APGD, PGD, NAttack, Square
 from robust_tf.evaluation.decisions import (
     decide,
     over_decisions,
@@ -14,6 +15,7 @@ from robust_tf.evaluation.decisions import (
     standard_error,
     under_the_worst,
 )
+from robust_tf.threat import Threat
 from tests.evaluation.judging import IMAGES, LABELS, VICTIM
 from tests.linear import seeds
 
@@ -53,6 +55,38 @@ def test_decisions_are_fresh_and_independent_of_those_on_another_attack():
     assert 0.4 < found.mean() < 0.6
     # More of them begin with the same.
     np.testing.assert_array_equal(_tossed("pgd", 3)["right"], found[:, :3])
+
+
+def test_what_decides_draws_other_noise_than_any_attack_has_seen():
+    """Not a seed that a decision is made with has been asked with before."""
+    seen = []
+
+    def noting(x, seed):
+        kept = tf.numpy_function(
+            lambda s: seen[-1].update(map(tuple, s)) or np.int32(0), [seed], tf.int32
+        )
+        with tf.control_dependencies([kept]):
+            drawn = draws.uniform(tf.identity(seed), (1,))[:, 0]
+        return {"logits": tf.stack([x[:, 0, 0, 0] + drawn, x[:, 1, 0, 0]], axis=1)}
+
+    x, label = tf.fill((4, 2, 1, 1), 0.5), tf.zeros(4, tf.int64)
+    threat, given = Threat("Linf", 0.1), draws.image_seeds(0, 0, tf.range(4))
+    attacks = {
+        "pgd": PGD(threat, steps=3, restarts=2),
+        "apgd": APGD(threat, steps=3, restarts=2, eot=3),
+        "square": Square(threat, queries=5),
+        "nattack": NAttack(threat, steps=2, population=3),
+    }
+    for attack in attacks.values():
+        seen.append(set())
+        attack(noting, x, label, given)
+    asked = set().union(*seen)
+    assert len(asked) > 4 * len(attacks)
+    for name in (*attacks, "clean"):
+        seen.append(set())
+        decide(name, noting, x, label, None, given, 5)
+        assert len(seen[-1]) == 4 * 5
+        assert not asked & seen[-1]
 
 
 def test_what_the_columns_come_to():
