@@ -13,7 +13,7 @@ smooth=$runs/smoothing standard=$runs/standard
 evaluate() { # RESULT, MODEL, flags
   local out=results/active_defense/$1.json
   [ -s "$out" ] || python -m robust_tf.evaluate --model="$2" --data_dir="$data" --keep_transfers="$runs/transfers" \
-    --batch_size=250 --noverdict --output="$out" "${@:3}"
+    --batch_size=100 --noverdict --output="$out" "${@:3}"
 }
 
 python -m robust_tf.train --flagfile=flags/cifar10_10k.cfg --method=smoothing --data_dir="$data" --run_dir="$smooth"
