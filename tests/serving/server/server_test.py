@@ -1,11 +1,13 @@
 """Tests of the server's life: its ports, its end by a signal, and what runs meanwhile."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 import grpc
 import pytest
@@ -25,9 +27,15 @@ serve(ServeOptions(sys.argv[1], rest_port=0, grpc_port=0, grace_seconds=float(sy
 ROW = [0.5, 0.5]
 
 
+@tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "images")])
+def large(images):
+    return {"many": tf.ones([tf.shape(images)[0], 2_000_000])}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     functions = {"serving_default": counting(0.02), "slow": counting(2.0), "long": counting(60.0)}
+    functions["large"] = large
     folder = tmp_path_factory.mktemp("models") / "count" / "1"
     # Nothing is recorded to warm up with, so that starting does not wait for the long calls.
     hand_made(folder, **functions)
@@ -167,6 +175,30 @@ def test_what_takes_longer_than_the_grace_does_not_keep_the_server(folder):
         assert time.monotonic() - started < 10
         client.join()
         assert failures in (["ended"], [500])
+
+
+def test_an_answer_that_is_being_sent_is_sent_to_its_end(folder):
+    served = running(folder)
+    url = served.__enter__().url
+    with socket.socket() as slow, requests.Session() as idle:
+        assert idle.get(url, timeout=60).status_code == 200
+        # So small that the answer does not fit into what the kernel holds for a connection.
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(10)
+        place = urllib.parse.urlsplit(url)
+        slow.connect((place.hostname, place.port))
+        body = b'{"signature_name": "large", "instances": [[0.5, 0.5]]}'
+        head = f"POST {place.path}:predict HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+        slow.sendall(head.encode() + body)
+        content = slow.recv(1)
+        ending = threading.Thread(target=served.__exit__, args=(None, None, None))
+        ending.start()
+        time.sleep(1.2)
+        while part := slow.recv(2**20):
+            content += part
+        ending.join()
+    head, _, body = content.partition(b"\r\n\r\n")
+    assert len(body) == int(re.search(rb"Content-Length: (\d+)", head)[1]) > 2**23
 
 
 @pytest.mark.parametrize("name", ["rest_port", "grpc_port"])
