@@ -1,6 +1,7 @@
 """Tests of robust_tf.serving.export, through the loader that TensorFlow Serving uses."""
 
 import pathlib
+import struct
 
 import keras
 import numpy as np
@@ -17,6 +18,11 @@ from tests.serving.served import serve, signatures
 
 CLASSES = 10
 INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
+
+
+def png_header(width: int, height: int) -> bytes:
+    """What a PNG of this size begins with."""
+    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + struct.pack(">II", width, height)
 
 
 def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> None:
@@ -70,6 +76,8 @@ def test_encoded_images_are_decoded_as_in_evaluation(tmp_path, crop):
     for row, content in zip(logits, FILES, strict=True):
         expected = np.ravel(decode_and_resize(content, (8, 6, 3), crop))
         np.testing.assert_allclose(row, expected, atol=1e-6, rtol=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="are too large together; expected"):
+        served(image_bytes=tf.constant([png_header(5000, 5000)] * 2))
 
 
 def test_signatures_are_listed_with_their_inputs_types_and_shapes(small, tmp_path):

@@ -13,8 +13,8 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from robust_tf.encoded_images import MAX_PIXELS
 from robust_tf.serving.server.failures import ModelFailed
-from robust_tf.serving.server.image_files import MAX_PIXELS
 from robust_tf.serving.server.metrics import Metrics
 from robust_tf.serving.server.model import Arrays, Signature
 from robust_tf.serving.server.options import ServeOptions
