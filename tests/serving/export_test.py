@@ -12,6 +12,7 @@ from robust_tf import networks
 from robust_tf.data.decode import decode_and_resize
 from robust_tf.errors import InputError
 from robust_tf.networks import resnet
+from robust_tf.serving import warmup_requests
 from robust_tf.serving.export import export, xla_functions
 from tests.serving.pictures import FILES, RANDOM, SHAPE, disturb
 from tests.serving.served import serve, signatures
@@ -118,16 +119,20 @@ def test_two_exports_at_once_get_two_versions(small, tmp_path, monkeypatch):
     assert first == [tmp_path / "1"]
 
 
-def test_a_version_appears_whole_or_not_at_all(small, tmp_path, monkeypatch):
-    write_out = type(keras.export.ExportArchive()).write_out
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(type(keras.export.ExportArchive()), "write_out"), (warmup_requests, "write")],
+)
+def test_a_version_appears_whole_or_not_at_all(small, tmp_path, monkeypatch, owner, name):
+    write = getattr(owner, name)
     seen = []
 
-    def fail_late(self, folder, **options):
-        write_out(self, folder, **options)
+    def fail_late(*what, **options):
+        write(*what, **options)
         seen.extend(each.name for each in tmp_path.iterdir())
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", fail_late)
+    monkeypatch.setattr(owner, name, fail_late)
     with pytest.raises(OSError, match="No space left"):
         export(small, tmp_path)
     assert len(seen) == 1 and not seen[0].isdecimal()
