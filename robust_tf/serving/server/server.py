@@ -141,10 +141,23 @@ async def _serve(options: ServeOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(options)
-    await server.start()
+    if not await _started(server, stop):
+        return
     print(f"REST: http://{options.host}:{server.rest_port}/v1/models/{options.model}", flush=True)
     if server.grpc_port is not None:
         print(f"gRPC: {options.host}:{server.grpc_port}", flush=True)
     await stop.wait()
     print("Stopping.", flush=True)
     await server.stop()
+
+
+async def _started(server: Server, stop: asyncio.Event) -> bool:
+    """Whether the server runs, rather than being stopped while it loads its model."""
+    starting, stopping = (asyncio.create_task(each) for each in (server.start(), stop.wait()))
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.wait((starting,))
+    return False

@@ -1,5 +1,6 @@
 """Tests of the server's life: its ports, its end by a signal, and what runs meanwhile."""
 
+import os
 import re
 import signal
 import socket
@@ -17,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from robust_tf.errors import InputError
+from robust_tf.serving.server import ServeOptions, serve
 from tests.commands.running import ROOT
 from tests.serving.server.running import counting, hand_made, running
 
@@ -160,6 +162,20 @@ def test_what_runs_is_finished_and_health_says_that_the_server_stops(folder):
         assert server.status() == 0
         client.join()
         assert answers[0].json() == {"predictions": [{"same": ROW, "batch": 1}]}
+
+
+def test_a_signal_ends_it_while_its_model_loads(tmp_path, capsys):
+    # Without recorded requests, each signature is called before anything is served.
+    hand_made(tmp_path / "slow" / "1", serving_default=counting(3.0))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    telling = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    telling.start()
+    try:
+        serve(ServeOptions(tmp_path / "slow", rest_port=0, grpc_port=0))
+    finally:
+        telling.join()
+        signal.signal(signal.SIGTERM, before)
+    assert "Serving" not in capsys.readouterr().out
 
 
 def test_what_takes_longer_than_the_grace_does_not_keep_the_server(folder):
