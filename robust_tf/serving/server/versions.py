@@ -88,15 +88,15 @@ class Versions:
         state = await self._loader.run(folders.fingerprint, path)
         if self._loaded and self._loaded[-1].identity == (number, state):
             return True
-        failed, now = self._failed.get(number), asyncio.get_running_loop().time()
-        if failed and failed.state == state and now < failed.when + _RETRY_SECONDS:
+        failed, time = self._failed.get(number), asyncio.get_running_loop().time
+        if failed and failed.state == state and time() < failed.when + _RETRY_SECONDS:
             return False
         try:
             model = await self._loader.run(load, path, number)
         except Exception as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             sentence = f"Version {number} cannot be loaded: {reason}"
-            self._failed[number] = _Failed(state, sentence, now)
+            self._failed[number] = _Failed(state, sentence, time())
             if failed is None or failed[:2] != (state, sentence):
                 _log.error("%s", sentence)
             return False
