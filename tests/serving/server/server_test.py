@@ -1,5 +1,6 @@
 """Tests of the server's life: its ports, its end by a signal, and what runs meanwhile."""
 
+import contextlib
 import os
 import re
 import signal
@@ -200,9 +201,8 @@ def test_what_takes_longer_than_the_grace_does_not_keep_the_server(folder):
 
 
 def test_an_answer_that_is_being_sent_is_sent_to_its_end(folder):
-    served = running(folder)
-    url = served.__enter__().url
-    with socket.socket() as slow, requests.Session() as idle:
+    with contextlib.ExitStack() as server, socket.socket() as slow, requests.Session() as idle:
+        url = server.enter_context(running(folder)).url
         assert idle.get(url, timeout=60).status_code == 200
         # So small that the answer does not fit into what the kernel holds for a connection.
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -213,7 +213,7 @@ def test_an_answer_that_is_being_sent_is_sent_to_its_end(folder):
         head = f"POST {place.path}:predict HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
         slow.sendall(head.encode() + body)
         content = slow.recv(1)
-        ending = threading.Thread(target=served.__exit__, args=(None, None, None))
+        ending = threading.Thread(target=server.close)
         ending.start()
         time.sleep(1.2)
         while part := slow.recv(2**20):
