@@ -16,14 +16,14 @@ LAYERS = (
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
     {"draws", "plans", "attack_names", "leaving"},
-    {"interop", "errors", "quiet", "files"},
+    {"interop", "errors", "quiet", "files", "encoded_images"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside the layers: the flags, which only a command and the experiment know.
 READS_FLAGS = {*LAYERS[0], *LAYERS[1], "command_line"}
 CONFIG_READS = {"attack_names", "plans", "errors", "files"}
 # Decoding is the same in serving as in evaluation.
-SIDEWAYS = {("serving", "robust_tf.data.decode")}
+SIDEWAYS = {("serving", f"robust_tf.data.{module}") for module in ("decode", "headers")}
 STRANGERS = {"data", "networks", "attacks"}
 ABSL_FLAGS = {"config", "command_line"}
 # What trains, attacks or serves is TensorFlow; these are plain Keras, or answer before it loads.

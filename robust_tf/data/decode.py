@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from robust_tf.data import cubic
+from robust_tf.data import cubic, headers
+from robust_tf.encoded_images import JPEG, PNG
 
 # What is brought to the wanted shape: the whole image, bilinearly; or its centre or all of it as
 # cubic.py says.
 CROPS = ("none", "center", "whole")
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as JPEG and OpenCV
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 ImageShape = tuple[int, int, int]
 
@@ -35,6 +35,7 @@ def decode_and_resize(encoded: tf.Tensor, image_shape: ImageShape, crop: str = "
     """
     # INTEGER_ACCURATE equals OpenCV and Pillow to the bit; despite its name the op reads PNG too.
     # CMYK files can only be decoded to three channels.
+    encoded = headers.affordable(encoded)
     pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
     return resize(tf.cast(pixels, tf.float32) / 255.0, image_shape, crop)
 
@@ -117,12 +118,12 @@ def to_channels(values: np.ndarray, channels: int) -> np.ndarray:
 
 def is_whole(encoded: bytes) -> bool:
     """Whether the bytes begin as a JPEG or PNG file and are not cut short."""
-    if encoded.startswith(_JPEG):
+    if encoded.startswith(JPEG):
         # The last scan must be followed by the end-of-image marker: neither can occur inside one.
         end = encoded.rfind(b"\xff\xd9")
         scan = b"\xff\xda"
         return end > 0 and encoded.find(scan, 0, end) > 0 and encoded.find(scan, end) < 0
-    return encoded.startswith(_PNG) and b"IEND" in encoded
+    return encoded.startswith(PNG) and b"IEND" in encoded
 
 
 def _decode(encoded: bytes) -> np.ndarray:

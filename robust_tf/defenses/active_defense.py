@@ -24,7 +24,7 @@ class Induced(NamedTuple):
 
     t: tf.Tensor
     steps: tf.Tensor
-    converged: tf.Tensor  # whether it ended by itself, and not at the cap
+    converged: tf.Tensor  # whether its feature loss came down to delta
 
 
 class _Running(NamedTuple):
@@ -67,9 +67,13 @@ class ActiveDefense:
 
         def step(i, running, found):
             L_F, d = self.look(running.t)
-            # Line 4: while l > delta, with l = L_F(t)
+            # Line 4: while l > delta, with l = L_F(t). One that is no number is not above delta:
+            # its image is lost, and ends at once.
             running, found = leave(
-                running._replace(d=d), L_F <= self.delta, found, lambda *to: _record(*to, i, True)
+                running._replace(d=d),
+                ~(L_F > self.delta),
+                found,
+                lambda *to: _record(*to, i, L_F <= self.delta),
             )
             # Line 6: t = t - beta d
             t = running.t - self.beta * running.d

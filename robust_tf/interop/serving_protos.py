@@ -35,12 +35,14 @@ with _importable():
     from tensorflow.core.framework import tensor_pb2, types_pb2
     from tensorflow_serving.apis import (
         get_model_metadata_pb2,
+        model_pb2,
         predict_pb2,
         prediction_service_pb2_grpc,
     )
 
 __all__ = [
     "get_model_metadata_pb2",
+    "model_pb2",
     "predict_pb2",
     "prediction_service_pb2_grpc",
     "tensor_pb2",

@@ -13,7 +13,6 @@ assets.extra has class_names.txt, crop.txt, model_card.md and tf_serving_warmup_
 
 import pathlib
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -22,7 +21,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from robust_tf.defenses import defended_victim
 from robust_tf.errors import InputError
-from robust_tf.serving import warmup_requests
+from robust_tf.serving import folders, warmup_requests
 from robust_tf.serving.model_card import Origin, model_card
 from robust_tf.serving.signatures import (
     BARE,
@@ -66,8 +65,7 @@ def export(
     root = pathlib.Path(export_dir)
     if root.exists() and not root.is_dir():
         raise InputError(f"--export_dir={root} is a file; expected a directory.")
-    unfinished = root / f"unfinished-{uuid.uuid4().hex}"
-    unfinished.mkdir(parents=True)
+    unfinished = folders.make_unfinished(root)
     try:
         defended = defended or {}
         archive, inputs = _archive(network, image_shape, defended, crop)

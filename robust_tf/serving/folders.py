@@ -1,10 +1,16 @@
 """The versions in a model's folder."""
 
 import pathlib
+import re
 import shutil
+import time
 import uuid
 
 SAVED_MODEL = "saved_model.pb"
+# What a version is called while it is written, and while it is deleted: both are no number, so that
+# no server finds the half of it.
+_PASSING = re.compile(r"(unfinished|deleted-\d+)-[0-9a-f]{32}")
+_LEFT_SECONDS = 24 * 60 * 60
 
 
 def versions(model_dir: pathlib.Path) -> dict[int, pathlib.Path]:
@@ -29,11 +35,34 @@ def keep_newest(model_dir: pathlib.Path, count: int) -> None:
     for number, version in list(versions(model_dir).items())[count:]:
         deleted = model_dir / f"deleted-{number}-{uuid.uuid4().hex}"
         try:
-            # Under a name that is no number, so that no server finds the half of it.
             version.rename(deleted)
         except FileNotFoundError:
             continue  # Another export has deleted it.
-        deleted.unlink() if deleted.is_symlink() else shutil.rmtree(deleted)
+        if deleted.is_symlink():
+            deleted.unlink()
+            continue
+        # Its age, by which others take it for left, is that of its deletion.
+        deleted.touch()
+        shutil.rmtree(deleted)
+
+
+def make_unfinished(model_dir: pathlib.Path) -> pathlib.Path:
+    """A folder to write a version in; removes what exports that were killed left a day ago."""
+    if model_dir.is_dir():
+        for each in model_dir.iterdir():
+            if _PASSING.fullmatch(each.name) and _is_left(each):
+                # Another export may do the same at this moment.
+                shutil.rmtree(each, ignore_errors=True)
+    unfinished = model_dir / f"unfinished-{uuid.uuid4().hex}"
+    unfinished.mkdir(parents=True)
+    return unfinished
+
+
+def _is_left(folder: pathlib.Path) -> bool:
+    try:
+        return time.time() - folder.lstat().st_mtime > _LEFT_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def fingerprint(folder: pathlib.Path) -> tuple:

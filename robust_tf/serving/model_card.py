@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from robust_tf.data import decode
+from robust_tf.encoded_images import MAX_PIXELS
 from robust_tf.serving import recorded
 from robust_tf.serving.signatures import Defended
 
@@ -76,7 +77,7 @@ def model_card(
         "## Accuracy",
         recorded.accuracy(found),
         "## Signatures",
-        _signatures(network, inputs, tuple(defended or ()), crop),
+        _signatures(network, inputs, defended or {}, crop),
         *(["## Active Defense"] if defended else []),
         *(_defended(name, one) for name, one in (defended or {}).items()),
         "## How to call it",
@@ -132,7 +133,7 @@ def _training(flags: Mapping[str, str], source: str) -> str:
 def _signatures(
     network: keras.Model,
     inputs: Mapping[str, tf.TensorSpec],
-    defended: tuple[str, ...],
+    defended: Mapping[str, Defended],
     crop: str,
 ) -> str:
     height, width, channels = network.input_shape[1:]
@@ -141,13 +142,18 @@ def _signatures(
     takes = {
         tf.float32: f"float32 in [0, 1], {shape}; taken as they are",
         tf.uint8: f"uint8, {shape}; divided by 255",
-        tf.string: "JPEG or PNG files of any size; decoded, divided by 255 and "
-        f"{decode.in_words(height, width, crop)}{grey}, as in evaluation",
+        tf.string: f"JPEG or PNG files, {MAX_PIXELS:,} pixels in all at most; decoded, divided by "
+        f"255 and {decode.in_words(height, width, crop)}{grey}, as in evaluation",
     }
     rows = [
         f"| {name} | `{spec.name}`: {takes[spec.dtype]} | classes, probabilities, logits"
-        f"{', steps, converged, induced' if name.endswith(defended) else ''} |"
+        f"{', steps, converged, induced' if name.endswith(tuple(defended)) else ''} |"
         for name, spec in inputs.items()
+    ]
+    rows += [
+        f"| {name}_seeded | `images` as {name}, `seeds`: int32, (batch, 2) | as {name} |"
+        for name, one in defended.items()
+        if one.seeded
     ]
     head = ["| signature | takes | gives |", "| --- | --- | --- |"]
     return "\n".join([*head, *rows, "", "What else the network does to an image is inside it."])
@@ -167,7 +173,14 @@ def _defended(name: str, defended: Defended) -> str:
         "and a backward pass through that part of the network, and a request as long as its "
         "slowest image; `steps` says how many it took, `converged` whether it ended by itself, "
         "`induced` how far (Linf) it moved the image. Accuracies above are of these signatures "
-        "only where they say so."
+        f"only where they say so.{_seeded(name) if defended.seeded else ''}"
+    )
+
+
+def _seeded(name: str) -> str:
+    return (
+        f"\n\n**{name}_seeded takes the seeds of the noise, and whoever chooses them chooses the "
+        "noise: it is for tests, and not to be served to the public.**"
     )
 
 

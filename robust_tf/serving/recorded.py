@@ -54,8 +54,12 @@ def _setting(result: dict) -> str:
     """What was attacked, and how far."""
     threat, defense = result["threat"], result.get("defense", {})
     where = f"Test images of {result['dataset']}, perturbed by at most {threat['norm']} "
-    given = [name for name in OF_A_DEFENCE if defense.get(name)]
-    given += [name for name in OF_ITS_ATTACKS if defense.get(name) is not None]
+    # A zero tells: without noise, or without the loop, it is another defence.
+    given = [
+        name
+        for name in (*OF_A_DEFENCE, *OF_ITS_ATTACKS)
+        if defense.get(name) is not None and defense[name] is not False
+    ]
     said = [f"{name.replace('_', ' ')} {_short(defense[name])}".removesuffix(" ") for name in given]
     behind = f", decided behind Active Defense ({', '.join(said)})" if defense else ""
     return f"{where}{threat['eps']:.4g}{behind}:"

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from robust_tf.data.decode import decode_and_resize
+from robust_tf.data.headers import affordable_together
 from robust_tf.defenses import ActiveDefense
 from robust_tf.victim import Victim
 
@@ -134,7 +135,7 @@ def _of_files(answer: Decide, image_shape: tuple[int, int, int], crop: str) -> D
     def answer_files(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         images = tf.map_fn(
             lambda encoded: decode_and_resize(encoded, image_shape, crop),
-            image_bytes,
+            affordable_together(image_bytes),
             fn_output_signature=tf.TensorSpec(image_shape, tf.float32),
         )
         return answer(images)

@@ -1,9 +1,11 @@
 """Decoding and resizing: TensorFlow's way (evaluation, export) and OpenCV's (training) agree."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from robust_tf.data.decode import DecodeError, decode_and_resize, resize, to_pixels
@@ -83,8 +85,31 @@ def test_cut_files_are_refused_as_tensorflow_refuses_them(file_format, kept):
 
 
 def test_other_files_are_refused():
-    with pytest.raises(DecodeError, match="JPEG or PNG"):
-        to_pixels(b"GIF89a", (8, 8, 3))
+    # TensorFlow's operation would read a GIF that has one picture.
+    for content in (encoded("P", "GIF"), encoded(file_format="BMP"), b""):
+        with pytest.raises(DecodeError, match="JPEG or PNG"):
+            to_pixels(content, (8, 8, 3))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="neither JPEG nor PNG"):
+            decode_and_resize(content, (8, 8, 3))
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_a_header_with_too_many_pixels_is_refused_before_any_is_decoded(file_format):
+    content, sides = encoded(file_format=file_format), {"JPEG": ">HH", "PNG": ">II"}[file_format]
+    # What a PNG has as 32 bits, width and height, a JPEG has as 16, height and width.
+    size = struct.pack(sides, *((61, 47) if file_format == "PNG" else (47, 61)))
+    assert content.count(size) == 1
+
+    def announcing(*pair: int) -> bytes:
+        return content.replace(size, struct.pack(sides, *pair))
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"5000 x 8001 pixels; expected at"):
+        decode_and_resize(
+            announcing(*sorted((5000, 8001), reverse=file_format == "PNG")), (8, 8, 3)
+        )
+    # As many as there may be: what is wrong with this one shows when it is decoded.
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"Invalid {file_format}"):
+        decode_and_resize(announcing(5000, 8000)[:-400], (8, 8, 3))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,14 @@ def test_the_cap_ends_it_and_says_so():
     assert (found.steps.numpy().tolist(), found.converged.numpy().tolist()) == ([2], [True])
 
 
+def test_an_image_that_holds_no_number_ends_at_once_and_has_not_converged():
+    x = tf.concat([image(np.nan, 0.2, 0.8, 0.8), image(*BRIGHT)], axis=0)
+    found = _defense(delta=0.15, beta=0.4, cap=50)(x, seeds(2))
+    assert found.steps.numpy().tolist() == [0, 2]
+    assert found.converged.numpy().tolist() == [False, True]
+    np.testing.assert_allclose(found.t[1:], image(0.4, 0.4, 0.6, 0.6), atol=1e-6)
+
+
 def test_pixels_leave_the_range_unless_clipped():
     # Away from the mean: one pixel goes below 0 with the others.
     x = image(0.0, 0.0, 0.0, 1.0)

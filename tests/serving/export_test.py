@@ -1,6 +1,7 @@
 """Tests of robust_tf.serving.export, through the loader that TensorFlow Serving uses."""
 
 import pathlib
+import struct
 
 import keras
 import numpy as np
@@ -11,12 +12,18 @@ from robust_tf import networks
 from robust_tf.data.decode import decode_and_resize
 from robust_tf.errors import InputError
 from robust_tf.networks import resnet
+from robust_tf.serving import warmup_requests
 from robust_tf.serving.export import export, xla_functions
 from tests.serving.pictures import FILES, RANDOM, SHAPE, disturb
 from tests.serving.served import serve, signatures
 
 CLASSES = 10
 INPUTS = {"serving_default": "images", "pixels": "pixels", "encoded": "image_bytes"}
+
+
+def png_header(width: int, height: int) -> bytes:
+    """What a PNG of this size begins with."""
+    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + struct.pack(">II", width, height)
 
 
 def assert_answers(answer: dict, network: keras.Model, images: np.ndarray) -> None:
@@ -70,6 +77,8 @@ def test_encoded_images_are_decoded_as_in_evaluation(tmp_path, crop):
     for row, content in zip(logits, FILES, strict=True):
         expected = np.ravel(decode_and_resize(content, (8, 6, 3), crop))
         np.testing.assert_allclose(row, expected, atol=1e-6, rtol=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="are too large together; expected"):
+        served(image_bytes=tf.constant([png_header(5000, 5000)] * 2))
 
 
 def test_signatures_are_listed_with_their_inputs_types_and_shapes(small, tmp_path):
@@ -110,16 +119,20 @@ def test_two_exports_at_once_get_two_versions(small, tmp_path, monkeypatch):
     assert first == [tmp_path / "1"]
 
 
-def test_a_version_appears_whole_or_not_at_all(small, tmp_path, monkeypatch):
-    write_out = type(keras.export.ExportArchive()).write_out
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(type(keras.export.ExportArchive()), "write_out"), (warmup_requests, "write")],
+)
+def test_a_version_appears_whole_or_not_at_all(small, tmp_path, monkeypatch, owner, name):
+    write = getattr(owner, name)
     seen = []
 
-    def fail_late(self, folder, **options):
-        write_out(self, folder, **options)
+    def fail_late(*what, **options):
+        write(*what, **options)
         seen.extend(each.name for each in tmp_path.iterdir())
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", fail_late)
+    monkeypatch.setattr(owner, name, fail_late)
     with pytest.raises(OSError, match="No space left"):
         export(small, tmp_path)
     assert len(seen) == 1 and not seen[0].isdecimal()

@@ -1,7 +1,9 @@
 """Tests of robust_tf.serving.folders."""
 
+import os
 import pathlib
 import shutil
+import time
 
 import pytest
 
@@ -65,6 +67,21 @@ def test_a_version_that_somebody_else_deletes_is_no_error(tmp_path, monkeypatch)
     monkeypatch.setattr(folders, "versions", lambda _: found)
     folders.keep_newest(tmp_path, 1)
     assert names(tmp_path) == ["3"]
+
+
+def test_what_a_killed_export_left_a_day_ago_is_removed(tmp_path):
+    old, young = "0" * 32, "1" * 32
+    publish(tmp_path, "1", f"unfinished-{old}", f"deleted-3-{old}", "unfinished-mine", "old")
+    for each in tmp_path.iterdir():
+        os.utime(each, (0, time.time() - 25 * 60 * 60))
+    publish(tmp_path, f"unfinished-{young}", f"deleted-4-{young}")
+    made = folders.make_unfinished(tmp_path)
+    kept = ["1", f"deleted-4-{young}", "old", f"unfinished-{young}", "unfinished-mine", made.name]
+    assert names(tmp_path) == sorted(kept)
+    # Which is itself called what the next one would remove in a day.
+    os.utime(made, (0, time.time() - 25 * 60 * 60))
+    folders.make_unfinished(tmp_path)
+    assert made.name not in names(tmp_path)
 
 
 def test_a_folder_that_is_itself_a_savedmodel_stays(tmp_path):

@@ -90,11 +90,11 @@ def test_it_warns_unless_autoattack_was_run_at_that_radius(tmp_path, name):
 
 def test_decisions_behind_a_defence_are_told_apart_from_the_bare_ones(tmp_path):
     defense = {"defense": "active", "layer": "group0", "delta": 0.0124, "beta": 80.0, "cap": 1000}
-    defense |= {"clip": False, "attacked_cap": 0, "attacked_beta": None}
+    defense |= {"sigma": 0.0, "clip": False, "attacked_cap": 0, "attacked_beta": None}
     keep(tmp_path, "bare.json", {"clean": 0.9, "autoattack": 0.1})
     keep(tmp_path, "active.json", {"clean": 0.8, "square": 0.6}, defense=defense)
     behind = "Linf 0.03137, decided behind Active Defense "
-    behind += "(layer group0, delta 0.0124, beta 80, cap 1000, attacked cap 0):"
+    behind += "(layer group0, delta 0.0124, beta 80, sigma 0, cap 1000, attacked cap 0):"
     defended, _, bare = accuracy(tmp_path).partition("Linf 0.03137:")
     assert behind in defended
     assert "The smallest is that of square, 60.0%" in defended and "autoattack |" in bare
@@ -187,8 +187,9 @@ def test_each_signature_says_what_is_done_to_its_images():
     assert f"| serving_default | `images`: float32 in [0, 1], {shape}; taken as they are | " in text
     assert f"| pixels | `pixels`: uint8, {shape}; divided by 255 | {outputs}" in text
     assert (
-        "| encoded | `image_bytes`: JPEG or PNG files of any size; decoded, divided by 255 and "
-        f"resized bilinearly to 4 x 6, as their luminance, as in evaluation | {outputs}" in text
+        "| encoded | `image_bytes`: JPEG or PNG files, 40,000,000 pixels in all at most; decoded, "
+        "divided by 255 and resized bilinearly to 4 x 6, as their luminance, as in evaluation | "
+        f"{outputs}" in text
     )
     assert '"signature_name": "encoded"' in text
     assert (
@@ -214,7 +215,18 @@ def test_a_defence_says_what_it_does_and_what_it_costs():
         "logits, steps, converged, induced |",
     ):
         assert words in text
-    assert "This is done" not in model_card(base, inputs, None, {"defended": Defended(defense)})
+    once = model_card(base, inputs, None, {"defended": Defended(defense)})
+    assert "This is done" not in once and "seed" not in once
+
+
+def test_a_signature_that_takes_seeds_is_listed_and_warned_of():
+    base = network()
+    defense = ActiveDefense(keras.Model(base.inputs, base.get_layer("group0").output), delta=0.1)
+    inputs = INPUTS | {"defended": INPUTS["serving_default"]}
+    text = model_card(base, inputs, None, {"defended": Defended(defense, seeded=True)})
+    row = "| defended_seeded | `images` as defended, `seeds`: int32, (batch, 2) | as defended |"
+    assert row in text.splitlines()
+    assert "**defended_seeded takes the seeds of the noise" in text
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from server_trials import contents  # noqa: E402
 from server_trials.files import image_file  # noqa: E402
-from server_trials.judging import failed, leak, refused, right  # noqa: E402
-from server_trials.kinds import KINDS  # noqa: E402
+from server_trials.judging import WRONG, failed, leak, refused, right  # noqa: E402
+from server_trials.kinds import CUT, KINDS  # noqa: E402
 from server_trials.messages import Answer, mutated  # noqa: E402
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
@@ -52,12 +52,19 @@ def test_bytes_are_changed():
         (refused, Answer("200"), "was taken"),
         (refused, Answer("OK"), "was taken"),
         (refused, Answer("500"), "failed"),
+        (refused, Answer("RESOURCE_EXHAUSTED", "17 larger than max (16)"), ""),
+        (refused, Answer("RESOURCE_EXHAUSTED", "2 images wait for the model"), "turned away"),
+        (refused, Answer("DEADLINE_EXCEEDED"), "never answered"),
+        (failed, Answer("CANCELLED"), "never answered"),
         (failed, Answer("200"), ""),
         (failed, Answer("cut"), ""),
         (failed, Answer("503"), "failed"),
         (failed, Answer("INTERNAL"), "failed"),
         (failed, Answer("UNKNOWN"), "failed"),
         (failed, Answer("closed"), "failed"),
+        (WRONG[CUT], Answer("DEADLINE_EXCEEDED"), ""),
+        (WRONG[CUT], Answer("CANCELLED"), ""),
+        (WRONG[CUT], Answer("INTERNAL"), "failed"),
         (leak, Answer("400", json.dumps({"error": "One sentence."})), ""),
         (leak, Answer("400", json.dumps({"error": "Two\nlines."})), "more than a sentence"),
         (leak, Answer("400", json.dumps({"error": "a" * 2000})), "more than a sentence"),

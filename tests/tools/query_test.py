@@ -32,6 +32,13 @@ def query(fake, *arguments, status: int = 0) -> subprocess.CompletedProcess:
     )
 
 
+def test_a_label_reaches_the_server(folder):
+    with fake_server("rest") as fake:
+        fake.label = "stable"
+        done = query(fake, folder / "a.png", "--label=stable", "--format=jsonl")
+    assert json.loads(done.stdout)["class"] == 1
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_table_with_what_failed_below_it(protocol, folder):
     names = f"--class_names={folder / 'names.txt'}"

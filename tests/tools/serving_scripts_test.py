@@ -71,6 +71,14 @@ def test_docker_without_its_daemon_gets_one_sentence(tools, exports):
     assert "cannot reach its daemon" in refusal(start(tools, "serve_docker", exports))
 
 
+@pytest.mark.parametrize("character", [",", '"'])
+def test_docker_is_not_asked_to_mount_what_it_cannot(tools, exports, character):
+    fake(tools, "docker")
+    folder = exports.rename(exports.parent / f"my{character}exports")
+    sentence = f"docker cannot mount {folder}; expected a path without a comma"
+    assert sentence in refusal(start(tools, "serve_docker", folder))
+
+
 def test_the_model_server_is_told_the_folder_and_the_flags(tools, exports):
     fake(tools, "tensorflow_model_server")
     done = start(tools, "serve_model_server", exports, "--enable_batching")
@@ -97,11 +105,15 @@ def test_docker_is_told_the_image_the_mounts_and_the_flags(tools, exports):
     for pair in (
         ("--mount", f"type=bind,source={exports},target=/models/my exports,readonly"),
         ("--mount", f"type=bind,source={SERVING},target=/config,readonly"),
-        ("--env", "MODEL_NAME=my exports"),
+        ("--entrypoint", "tensorflow_model_server"),
         ("--publish", "127.0.0.1:8501:8501"),
     ):
         assert pair in list(zip(lines[:image], lines[1:image], strict=False))
     assert values(lines[image + 1 :]) == {
+        "port": "8500",
+        "rest_api_port": "8501",
+        "model_name": "my exports",
+        "model_base_path": "/models/my exports",
         "monitoring_config_file": "/config/monitoring.config",
         "rest_api_timeout_in_ms": "60000",
         "enable_batching": "",

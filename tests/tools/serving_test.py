@@ -113,10 +113,9 @@ def test_compose_serves_the_models_of_this_folder():
     assert f"/v1/models/{model().name} " in serving["healthcheck"]["test"][3]
     for port in (flags["port"], flags["rest_api_port"]):
         assert f"127.0.0.1:{port}:{port}" in serving["ports"]
-    # The GPU's has the same flags and its batching.
-    batching = {"enable_batching": "", "batching_parameters_file": "/config/batching.config"}
-    assert values(gpu["command"]) == flags | batching
     assert gpu["extends"] == {"service": "serving"} and gpu["profiles"] == ["gpu"]
+    # The GPU's has the same flags. Batching is for servers that get no files nor defended calls.
+    assert "command" not in gpu and not any("batching" in flag for flag in flags)
 
 
 def test_kubernetes_serves_the_same():
@@ -167,13 +166,9 @@ def test_the_gpu_variant_is_rendered():
     folder = SERVING / "kubernetes-gpu"
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    for line in (
-        "  replicas: 2",
-        "        - --enable_batching",
-        "        - --batching_parameters_file=/config/batching.config",
-        '            nvidia.com/gpu: "1"',
-    ):
+    for line in ("  replicas: 2", '            nvidia.com/gpu: "1"'):
         assert f"\n{line}\n" in done.stdout
+    assert "batching" not in done.stdout
     assert re.findall(r"image: (.*)", done.stdout) == [services()["serving-gpu"]["image"]]
     assert "HorizontalPodAutoscaler" not in done.stdout
 
@@ -185,6 +180,7 @@ def test_the_gpu_variant_names_files_that_are_there():
     assert [(folder / each).resolve() for each in variant["resources"]] == [SERVING / "kubernetes"]
     added = {each["path"]: each["value"] for each in yaml("kubernetes-gpu/deployment.yaml")[0]}
     assert added["/spec/template/spec/containers/0/resources/limits/nvidia.com~1gpu"] == "1"
+    assert not any("args" in path for path in added)
     assert added["/spec/replicas"] == kubernetes("HorizontalPodAutoscaler")["spec"]["minReplicas"]
 
 
@@ -214,6 +210,8 @@ def test_the_health_check_tells_a_loaded_model(known, healthy):
 
 def test_the_readme_names_what_is_there():
     text = (SERVING / "README.md").read_text()
+    config = re.search(r"--batching_parameters_file=/config/(\S+)", text)[1]
+    assert (SERVING / config).is_file()
     named = set(re.findall(r"tools/serving/[\w./-]*\w", text))
     assert len(named) > 5 and all((ROOT / path).exists() for path in named)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from tensorflow_serving.apis import predict_pb2
 
 from server_trials.messages import Raw, Request, Rest, Rpc, as_rest, as_rpc
 
@@ -153,6 +154,16 @@ def input(rng: random.Random, model: Model) -> Request:
         body = {"inputs": {name: image(rng, model).tolist()}}
         return Rest(json.dumps(body).encode())
     return as_rpc(model.name, to(rng, model), name, image(rng, model))
+
+
+def outputs(rng: random.Random, model: Model) -> Request:
+    """An output that is not there, or one that is there many times."""
+    request = predict_pb2.PredictRequest()
+    message = as_rpc(model.name, to(rng, model), IMAGES, image(rng, model)).message
+    request.ParseFromString(message)
+    name, times = rng.choice((("logit", 1), ("", 1), ("x" * 5000, 1), ("logits", 20_000)))
+    request.output_filter.extend([name] * times)
+    return Rpc(request.SerializeToString())
 
 
 def elsewhere(rng: random.Random, model: Model) -> Request:

@@ -11,6 +11,10 @@ from server_trials.messages import Answer
 Judge = Callable[[Answer], str]
 _ANSWERED = ("200", "OK")
 _FAILED = ("INTERNAL", "UNKNOWN", "UNAVAILABLE", "closed")
+# What a server that hangs gives, since only the client's own deadline ends the call.
+_HUNG = ("DEADLINE_EXCEEDED", "CANCELLED")
+# gRPC has one status for a message that is too large, which is refused, and for a busy server.
+_TOO_LARGE = "larger than max"
 _LONGEST = 1000
 
 
@@ -35,7 +39,16 @@ def refused(answer: Answer) -> str:
 
 def failed(answer: Answer) -> str:
     """For what may be refused or answered."""
+    if answer.code in _HUNG:
+        return "was never answered"
+    if answer.code == "RESOURCE_EXHAUSTED" and _TOO_LARGE not in answer.text:
+        return "was turned away"
     return "failed" if answer.code in _FAILED or answer.code.startswith("5") else ""
+
+
+def cut_off(answer: Answer) -> str:
+    """For what its own client breaks off."""
+    return "" if answer.code in _HUNG else failed(answer)
 
 
 def leak(answer: Answer) -> str:
@@ -49,4 +62,4 @@ def leak(answer: Answer) -> str:
 
 
 # By what is expected of a wrong request.
-WRONG: dict[str, Judge] = {REFUSED: refused, EITHER: failed, CUT: failed}
+WRONG: dict[str, Judge] = {REFUSED: refused, EITHER: failed, CUT: cut_off}

@@ -140,6 +140,7 @@ KINDS = (
     Kind("announces what does not come", 3, contents.promise),
     Kind("unknown signature", 5, contents.signature),
     Kind("unknown input", 4, contents.input),
+    Kind("unknown or repeated output", 3, contents.outputs),
     Kind("unknown model or version", 5, contents.elsewhere),
     Kind("image cut short", 6, files.cut_file),
     Kind("no JPEG or PNG", 4, files.no_file),

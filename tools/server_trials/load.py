@@ -22,9 +22,8 @@ _SECONDS = 300
 # Asks once, and gives the version that answered, as far as the protocol says it.
 Ask = Callable[[], str]
 
-
 # What gRPC says where nobody listens any more, and what a server says that is stopping.
-_UNBEGUN = ("Connection refused", "The server is stopping")
+UNBEGUN = ("Connection refused", "The server is stopping")
 
 
 class Refused(Exception):
@@ -46,7 +45,7 @@ def rest_client(url: str, signature: str, images: np.ndarray) -> Ask:
         try:
             answer = session.post(url + ":predict", data=body, timeout=_SECONDS)
         except requests.ConnectionError as error:
-            if _UNBEGUN[0] in str(error):
+            if UNBEGUN[0] in str(error):
                 raise Refused from error
             raise
         if answer.status_code != 200 or len(answer.json()["predictions"]) != len(images):
@@ -73,7 +72,7 @@ def grpc_client(address: str, model: str, signature: str, images: np.ndarray) ->
         try:
             content = predict(message, timeout=_SECONDS)
         except grpc.RpcError as error:
-            if any(words in (error.details() or "") for words in _UNBEGUN):
+            if any(words in (error.details() or "") for words in UNBEGUN):
                 raise Refused from error
             raise
         response = predict_pb2.PredictResponse.FromString(content)

@@ -20,6 +20,7 @@ class QueryOptions:
       model: the name under which the server has the model.
       signature: one that takes image files.
       version: of the model; None for the server's choice, the newest.
+      label: that a version has been given, such as stable; None likewise.
       batch: the most images of a request.
       deadline: the seconds of a whole request, or of a download, retries included.
       retries: how often a request that may pass is sent again.
@@ -33,6 +34,7 @@ class QueryOptions:
     model: str = ""
     signature: str = "encoded"
     version: int | None = None
+    label: str | None = None
     batch: int = 32
     deadline: float = 60.0
     retries: int = 5
@@ -49,6 +51,13 @@ class QueryOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"--{name}={value}; expected at least {least}.")
+        if self.label == "":
+            raise InputError("--label is empty; expected one of the model's, such as stable.")
+        if self.label is not None and self.version is not None:
+            raise InputError(
+                f"--label={self.label} and --version={self.version} both name a version; "
+                "expected one of them."
+            )
         if not 0 < self.deadline < math.inf:
             raise InputError(f"--deadline={self.deadline:g}; expected seconds, more than 0.")
         if self.format not in FORMATS:

@@ -43,7 +43,8 @@ class Query:
         self._server = _server(options)
         try:
             listed = self._persist(self._server.signatures)
-        except NotFound as error:
+        except (NotFound, Refused) as error:
+            # TensorFlow Serving refuses a label that it does not have, rather than not find it.
             raise InputError(f"--model={options.model} is not there: {error}") from None
         self._signature = signatures.choose(listed, options.signature)
         names = read_names(options.class_names, self._signature)

@@ -20,7 +20,7 @@ class Rest:
     """A server that is asked in JSON.
 
     Args:
-      options: its address, the model and its version.
+      options: its address, the model and its version or label.
     """
 
     def __init__(self, options: QueryOptions):
@@ -28,6 +28,8 @@ class Rest:
         self._url = f"{options.address}/v1/models/{model}"
         if options.version is not None:
             self._url += f"/versions/{options.version}"
+        if options.label is not None:
+            self._url += f"/labels/{urllib.parse.quote(options.label, safe='')}"
         self._session = requests.Session()
 
     def signatures(self, seconds: float) -> dict[str, Any]:

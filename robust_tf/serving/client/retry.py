@@ -8,6 +8,8 @@ from typing import TypeVar
 from robust_tf.serving.client.failures import Passing
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+# A pause may last longer than it should; clients refuse a timeout that is not above 0.
+_LEAST_SECONDS = 0.001
 _Answer = TypeVar("_Answer")
 
 
@@ -32,7 +34,7 @@ def persist(ask: Callable[[float], _Answer], retries: int, deadline: float) -> _
     tried = 0
     while True:
         try:
-            return ask(end - time.monotonic())
+            return ask(max(end - time.monotonic(), _LEAST_SECONDS))
         except Passing as failure:
             wait = max(pause(tried), failure.wait)
             if tried == retries or time.monotonic() + wait >= end:

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from robust_tf.interop.serving_protos import (
     get_model_metadata_pb2,
+    model_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
@@ -35,22 +36,22 @@ class Rpc:
     """A server that is asked in protocol buffers.
 
     Args:
-      options: its address, the model and its version.
+      options: its address, the model and its version or label.
     """
 
     def __init__(self, options: QueryOptions):
-        self._address, self._model, self._version = (
-            options.address,
-            options.model,
-            options.version,
-        )
+        self._address = options.address
+        self._asked = model_pb2.ModelSpec(name=options.model, version_label=options.label)
+        if options.version is not None:
+            self._asked.version.value = options.version
         self._channel = grpc.insecure_channel(options.address, options=_CHANNEL)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def signatures(self, seconds: float) -> dict[str, Any]:
         """The signatures of the model by name, as REST writes them."""
-        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[_SIGNATURES])
-        self._name(request)
+        request = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=self._asked, metadata_field=[_SIGNATURES]
+        )
         response = self._ask(self._stub.GetModelMetadata, request, seconds)
         found = get_model_metadata_pb2.SignatureDefMap()
         response.metadata[_SIGNATURES].Unpack(found)
@@ -64,8 +65,7 @@ class Rpc:
         self, signature: Signature, contents: Sequence[bytes], seconds: float
     ) -> dict[str, list]:
         """The outputs that are shown by name, each with a row for each file."""
-        request = predict_pb2.PredictRequest(output_filter=signature.shown)
-        self._name(request)
+        request = predict_pb2.PredictRequest(model_spec=self._asked, output_filter=signature.shown)
         request.model_spec.signature_name = signature.name
         request.inputs[signature.input].CopyFrom(tensors.strings(contents))
         response = self._ask(self._stub.Predict, request, seconds)
@@ -74,11 +74,6 @@ class Rpc:
     def close(self) -> None:
         """Ends the connection."""
         self._channel.close()
-
-    def _name(self, request: Message) -> None:
-        request.model_spec.name = self._model
-        if self._version is not None:
-            request.model_spec.version.value = self._version
 
     def _ask(self, method: Callable[..., Message], request: Message, seconds: float) -> Message:
         try:

@@ -13,8 +13,8 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from robust_tf.encoded_images import MAX_PIXELS
 from robust_tf.serving.server.failures import ModelFailed
-from robust_tf.serving.server.image_files import MAX_PIXELS
 from robust_tf.serving.server.metrics import Metrics
 from robust_tf.serving.server.model import Arrays, Signature
 from robust_tf.serving.server.options import ServeOptions
@@ -73,9 +73,11 @@ class Batcher:
         return await answer
 
     def close(self) -> None:
-        """Ends the thread; nothing may wait any more."""
+        """Ends the thread; nobody may wait any more, though what was cancelled is still here."""
         self._task.cancel()
         self._worker.stop()
+        self._room.leave(sum(waiting.images for waiting in self._waiting))
+        self._waiting.clear()
 
     async def _work(self) -> None:
         while True:

@@ -85,4 +85,4 @@ def _checked(
 ) -> tuple[Signature, Arrays, int, int]:
     """A request's signature and inputs, the number of their rows and of pixels to be decoded."""
     signature, arrays = read(choose, options)
-    return signature, arrays, check_batch(arrays, signature), count_pixels(arrays)
+    return signature, arrays, check_batch(arrays, signature), count_pixels(arrays, signature)

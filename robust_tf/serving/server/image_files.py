@@ -1,16 +1,15 @@
-"""Whether bytes are whole JPEG or PNG images of a size that can be afforded."""
+"""Whether bytes are whole JPEG or PNG images of a size that can be afforded.
+
+MAX_PIXELS bounds a file, the files of a request and those of a call of the model.
+"""
 
 import struct
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from robust_tf.encoded_images import JPEG, MAX_PIXELS, PNG
 from robust_tf.errors import InputError
-
-# Decoded to float32, as a model does it, these are half a gigabyte. They bound a file, the files of
-# a request and those of a call of the model, however few bytes they come in.
-MAX_PIXELS = 40_000_000
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
 def refuse_broken(files: Sequence[bytes], owner: str) -> None:
@@ -60,10 +59,10 @@ def _broken(owner: str) -> InputError:
 
 def _size(content: bytes) -> tuple[int, int]:
     """Height and width as the file's header has them, nothing decoded."""
-    if content.startswith(_PNG):
-        width, height = struct.unpack_from(">II", content, len(_PNG) + 8)
+    if content.startswith(PNG):
+        width, height = struct.unpack_from(">II", content, len(PNG) + 8)
         return height, width
-    if content.startswith(_JPEG):
+    if content.startswith(JPEG):
         with tf.device("CPU"):
             height, width, _ = tf.image.extract_jpeg_shape(content).numpy()
         return int(height), int(width)

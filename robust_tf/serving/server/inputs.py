@@ -51,7 +51,7 @@ def check_shape(spec: tf.TensorSpec, shape: Sequence[int], options: ServeOptions
 def check_values(spec: tf.TensorSpec, array: np.ndarray) -> None:
     """Raises unless all numbers are finite, images within [0, 1] and image files whole."""
     if spec.dtype == tf.string:
-        if spec.name.endswith(ENCODED):
+        if _is_files(spec):
             refuse_broken(array.ravel(), f"The input {spec.name}")
         return
     if not spec.dtype.is_floating:
@@ -63,9 +63,10 @@ def check_values(spec: tf.TensorSpec, array: np.ndarray) -> None:
         _refuse(spec, values, (values < 0) | (values > 1), "values within [0, 1]")
 
 
-def count_pixels(arrays: Arrays) -> int:
+def count_pixels(arrays: Arrays, signature: Signature) -> int:
     """How many pixels the model will decode from checked image files."""
-    return sum(pixels(array.ravel()) for name, array in arrays.items() if name.endswith(ENCODED))
+    files = (name for name, spec in signature.inputs.items() if _is_files(spec))
+    return sum(pixels(arrays[name].ravel()) for name in files)
 
 
 def check_batch(arrays: Arrays, signature: Signature) -> int:
@@ -77,6 +78,10 @@ def check_batch(arrays: Arrays, signature: Signature) -> int:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         raise InputError(f"The inputs have different numbers of rows ({listed}); expected one.")
     return next(iter(counts.values()), 1)
+
+
+def _is_files(spec: tf.TensorSpec) -> bool:
+    return spec.dtype == tf.string and spec.name.endswith(ENCODED)
 
 
 def _refuse(spec: tf.TensorSpec, values: np.ndarray, wrong: np.ndarray, expected: str) -> None:

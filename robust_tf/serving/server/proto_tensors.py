@@ -1,6 +1,6 @@
 """TensorFlow's TensorProtos to arrays and back, as PredictionService has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +18,7 @@ def read(
 ) -> tuple[Signature, Arrays]:
     """The signature of a request and its checked inputs."""
     signature = choose(request.model_spec.signature_name[:100])
-    for name in request.output_filter:
-        if name not in signature.outputs:
-            raise unknown("output_filter", name[:100], signature.outputs)
+    _refuse_outputs(request.output_filter, signature)
     inputs.check_names(signature, request.inputs)
     return signature, {
         name: _array(spec, request.inputs[name], options) for name, spec in signature.inputs.items()
@@ -38,6 +36,19 @@ def write(
     for name in request.output_filter or outputs:
         response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
     return response
+
+
+def _refuse_outputs(wanted: Iterable[str], signature: Signature) -> None:
+    """Raises unless the outputs are the signature's, each once: each costs a copy of it."""
+    seen = set()
+    for name in wanted:
+        if name not in signature.outputs:
+            raise unknown("output_filter", name[:100], signature.outputs)
+        if name in seen:
+            raise InputError(
+                f"The output_filter has the duplicate output {name}; expected each output once."
+            )
+        seen.add(name)
 
 
 def _array(spec: tf.TensorSpec, proto: tensor_pb2.TensorProto, options: ServeOptions) -> np.ndarray:

@@ -33,7 +33,7 @@ class Server:
         self.grpc_port: int | None = None
         self._options = options
         self._desk = Desk(options)
-        # Running requests have ended by themselves, or had their time, when the runner ends.
+        # Requests have ended by themselves, or had their time, when the runner ends.
         application = Rest(self._desk).application()
         self._runner = web.AppRunner(
             application, access_log=None, logger=rest.log, shutdown_timeout=0.1
@@ -112,13 +112,18 @@ class Server:
         )
 
     async def _quiet(self, deadline: float) -> None:
-        """Waits until no request has run for a moment, or the deadline."""
+        """Waits until nothing has run, nor been sent, for a moment; or the deadline."""
         loop = asyncio.get_running_loop()
         last = loop.time()
         while (now := loop.time()) < min(deadline, last + _QUIET_SECONDS):
-            if self._desk.metrics.running:
+            if self._desk.metrics.running or self._sending():
                 last = now
             await asyncio.sleep(0.01)
+
+    def _sending(self) -> bool:
+        """Whether an answer of REST is still on its way to a client that reads slowly."""
+        transports = [connection.transport for connection in self._runner.server.connections]
+        return any(each and each.get_write_buffer_size() for each in transports)
 
     async def _close(self, grace: float) -> None:
         await self._grpc.stop(grace)
@@ -136,10 +141,23 @@ async def _serve(options: ServeOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(options)
-    await server.start()
+    if not await _started(server, stop):
+        return
     print(f"REST: http://{options.host}:{server.rest_port}/v1/models/{options.model}", flush=True)
     if server.grpc_port is not None:
         print(f"gRPC: {options.host}:{server.grpc_port}", flush=True)
     await stop.wait()
     print("Stopping.", flush=True)
     await server.stop()
+
+
+async def _started(server: Server, stop: asyncio.Event) -> bool:
+    """Whether the server runs, rather than being stopped while it loads its model."""
+    starting, stopping = (asyncio.create_task(each) for each in (server.start(), stop.wait()))
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.wait((starting,))
+    return False

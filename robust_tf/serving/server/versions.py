@@ -1,7 +1,8 @@
-"""Which versions are served: the newest that works, and older ones until their requests are done.
+"""Which versions are served: the highest that works, and others until their requests are done.
 
-As TensorFlow Serving's default policy: a newer version is loaded beside the one that is served,
-takes over once it has answered a warm-up call, and the older one goes.
+As TensorFlow Serving's default policy: another version is loaded beside the one that is served,
+takes over once it has answered a warm-up call, and the replaced one goes. A number that is deleted
+and comes again is another version: export counts on from the highest number that is there.
 """
 
 import asyncio
@@ -9,41 +10,29 @@ import contextlib
 import logging
 import pathlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from robust_tf.errors import InputError
 from robust_tf.serving import folders
-from robust_tf.serving.server.batching import Batcher
 from robust_tf.serving.server.failures import NotFound
 from robust_tf.serving.server.metrics import Metrics
-from robust_tf.serving.server.model import Model
 from robust_tf.serving.server.options import ServeOptions
 from robust_tf.serving.server.room import Room
-from robust_tf.serving.server.warmup import warm_up
+from robust_tf.serving.server.version import Version, load
 from robust_tf.serving.server.worker import Worker
 
 _log = logging.getLogger(__name__)
+# After which a version that could not be loaded is tried again, though its files are the same:
+# memory may have been short, or a disk away. When they change, it is tried at once.
+_RETRY_SECONDS = 60.0
 
 
-class Version:
-    """A loaded version and the requests that run on it.
+class _Failed(NamedTuple):
+    """A version that could not be loaded: the state of its files, why, and when."""
 
-    Attributes:
-      model: the SavedModel.
-      batchers: by signature.
-    """
-
-    def __init__(self, model: Model, options: ServeOptions, room: Room, metrics: Metrics):
-        self.model = model
-        self.batchers = {
-            name: Batcher(signature, options, room, metrics)
-            for name, signature in model.signatures.items()
-        }
-        self.users = 0
-
-    def close(self) -> None:
-        """Ends its threads."""
-        for batcher in self.batchers.values():
-            batcher.close()
+    state: tuple
+    sentence: str
+    when: float
 
 
 class Versions:
@@ -60,9 +49,9 @@ class Versions:
         self._folder = pathlib.Path(options.model_dir)
         self._parts = (options, room, metrics)
         self._loader = Worker("loader")
-        self._loaded: dict[int, Version] = {}
-        self._newest = 0
-        self._failed: dict[int, tuple[tuple, str]] = {}
+        # The last is served.
+        self._loaded: list[Version] = []
+        self._failed: dict[int, _Failed] = {}
         self._gauge = metrics.version.labels(options.model)
 
     async def start(self) -> None:
@@ -77,7 +66,7 @@ class Versions:
             raise InputError(f"--model_dir={self._folder} holds no version that can be loaded.")
 
     async def watch(self) -> None:
-        """Looks for newer versions until it is cancelled."""
+        """Looks for other versions until it is cancelled."""
         while True:
             await asyncio.sleep(self._options.poll_seconds)
             try:
@@ -87,25 +76,32 @@ class Versions:
                 _log.error("%s cannot be searched: %s", self._folder, error)
 
     async def refresh(self) -> None:
-        """Loads the highest version above the served one, passing over those that fail."""
+        """Serves the highest version, passing over those that fail."""
         found = await self._loader.run(folders.versions, self._folder)
         for number, path in found.items():
-            if self._loaded and number <= self._newest:
+            # What is served stays, though its files become what cannot be loaded.
+            if await self._serve(number, path) or number == self._served_number():
                 return
-            state = await self._loader.run(folders.fingerprint, path)
-            if self._failed.get(number, (None, ""))[0] == state:
-                continue
-            try:
-                model = await self._loader.run(_load, path, number)
-            except Exception as error:
-                # Once: it is tried again only when its files change.
-                reason = (str(error) or type(error).__name__).splitlines()[0]
-                sentence = f"Version {number} cannot be loaded: {reason}"
-                self._failed[number] = (state, sentence)
+
+    async def _serve(self, number: int, path: pathlib.Path) -> bool:
+        """Whether this version is served, which it may be from now on."""
+        state = await self._loader.run(folders.fingerprint, path)
+        if self._loaded and self._loaded[-1].identity == (number, state):
+            return True
+        failed, time = self._failed.get(number), asyncio.get_running_loop().time
+        if failed and failed.state == state and time() < failed.when + _RETRY_SECONDS:
+            return False
+        try:
+            model = await self._loader.run(load, path, number)
+        except Exception as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            sentence = f"Version {number} cannot be loaded: {reason}"
+            self._failed[number] = _Failed(state, sentence, time())
+            if failed is None or failed[:2] != (state, sentence):
                 _log.error("%s", sentence)
-                continue
-            self._switch(Version(model, *self._parts))
-            return
+            return False
+        self._switch(Version(model, state, *self._parts))
+        return True
 
     @contextlib.contextmanager
     def use(self, name: str, number: int | None) -> Iterator[Version]:
@@ -113,10 +109,11 @@ class Versions:
 
         Args:
           name: the model's.
-          number: the version's; None is the newest.
+          number: the version's; None is the served one.
         """
         self.check_name(name)
-        version = self._loaded.get(self._newest if number is None else number)
+        asked = (each for each in reversed(self._loaded) if number in (None, each.model.number))
+        version = next(asked, None)
         if version is None:
             raise NotFound(
                 f"Version {number} of the model {name} is not loaded; expected {self._numbers()}."
@@ -135,9 +132,10 @@ class Versions:
 
     def states(self, number: int | None) -> list[tuple[int, str, str]]:
         """Each version's number, state as TensorFlow Serving names it, and error; newest first."""
-        states = {n: ("END", sentence) for n, (_, sentence) in self._failed.items()}
+        states = {n: ("END", failed.sentence) for n, failed in self._failed.items()}
         for loaded in self._loaded:
-            states[loaded] = ("AVAILABLE" if loaded == self._newest else "UNLOADING", "")
+            served = loaded is self._loaded[-1]
+            states[loaded.model.number] = ("AVAILABLE" if served else "UNLOADING", "")
         if number is not None and number not in states:
             raise NotFound(f"Version {number} is not known; expected {self._numbers()}.")
         wanted = sorted(states, reverse=True) if number is None else [number]
@@ -145,30 +143,27 @@ class Versions:
 
     def close(self) -> None:
         """Ends all threads."""
-        for version in self._loaded.values():
+        for version in self._loaded:
             version.close()
         self._loader.stop()
 
     def _switch(self, version: Version) -> None:
-        self._newest = version.model.number
-        self._loaded[self._newest] = version
-        self._gauge.set(self._newest)
-        self._failed.pop(self._newest, None)
+        number = version.model.number
+        self._loaded.append(version)
+        self._gauge.set(number)
+        self._failed.pop(number, None)
         self._tidy()
-        print(f"Serving version {self._newest} of {self._options.model}.", flush=True)
+        print(f"Serving version {number} of {self._options.model}.", flush=True)
 
     def _tidy(self) -> None:
-        """Unloads what is neither the newest nor in use."""
-        for number, version in list(self._loaded.items()):
-            if number != self._newest and not version.users:
-                self._loaded.pop(number).close()
+        """Unloads what is neither served nor in use."""
+        for version in self._loaded[:-1]:
+            if not version.users:
+                self._loaded.remove(version)
+                version.close()
+
+    def _served_number(self) -> int | None:
+        return self._loaded[-1].model.number if self._loaded else None
 
     def _numbers(self) -> str:
-        return " or ".join(map(str, sorted(self._loaded)))
-
-
-def _load(path: pathlib.Path, number: int) -> Model:
-    """A version that has answered its warm-up."""
-    model = Model(path, number)
-    warm_up(model)
-    return model
+        return " or ".join(str(n) for n in sorted({each.model.number for each in self._loaded}))

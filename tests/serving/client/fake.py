@@ -49,6 +49,7 @@ class Fake:
 
     Attributes:
       address: what --server is given.
+      label: the version's that is there; empty for one without.
       trouble: what becomes of the next predict requests; those after them are answered.
       asked: the images of each predict request that came.
       nap: the seconds that "asleep" takes.
@@ -57,6 +58,7 @@ class Fake:
 
     def __init__(self):
         self.address = ""
+        self.label = ""
         self.trouble: list[str] = []
         self.asked: list[list[bytes]] = []
         self.nap = 30.0
@@ -87,16 +89,21 @@ def _handler(fake: Fake) -> type[http.server.BaseHTTPRequestHandler]:
 
         def do_GET(self):
             found = {"signature_def": {"signature_def": LISTED}}
-            known = self.path == f"/v1/models/{MODEL}/metadata"
-            if known:
+            if self.known("/metadata"):
                 self.answer(200, {"metadata": found})
             else:
                 self.answer(404, {"error": f"{self.path} is not there."})
+
+        def known(self, verb: str) -> bool:
+            label = fake.label and f"/labels/{fake.label}"
+            return self.path == f"/v1/models/{MODEL}{label}{verb}"
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             rows = body["inputs"]["image_bytes"]
             fate = fake.fate([base64.b64decode(row["b64"]) for row in rows])
+            if not self.known(":predict"):
+                fate = "missing"
             if fate:
                 self.answer(STATUSES[fate][0], {"error": f"It is {fate}."})
             else:
@@ -122,7 +129,7 @@ class _Service(serving_protos.prediction_service_pb2_grpc.PredictionServiceServi
         self._fake = fake
 
     def GetModelMetadata(self, request, context):
-        if request.model_spec.name != MODEL:
+        if not self._known(request):
             context.abort(grpc.StatusCode.NOT_FOUND, "It is not there.")
         found = serving_protos.get_model_metadata_pb2.SignatureDefMap()
         signature = found.signature_def["encoded"]
@@ -133,11 +140,17 @@ class _Service(serving_protos.prediction_service_pb2_grpc.PredictionServiceServi
         response.metadata["signature_def"].Pack(found)
         return response
 
+    def _known(self, request) -> bool:
+        asked = request.model_spec
+        return (asked.name, asked.version_label) == (MODEL, self._fake.label)
+
     def Predict(self, request, context):
         contents = list(request.inputs["image_bytes"].string_val)
         fate = self._fake.fate(contents)
         if list(request.output_filter) != ["probabilities"]:
             fate = "failed"
+        if not self._known(request):
+            fate = "missing"
         if fate:
             context.abort(STATUSES[fate][1], f"It is {fate}.")
         response = serving_protos.predict_pb2.PredictResponse()

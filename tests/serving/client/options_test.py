@@ -60,6 +60,11 @@ def test_what_is_no_address_is_refused(server):
         ({"top": 0}, "--top=0; expected at least 1."),
         ({"retries": -1}, "--retries=-1; expected at least 0."),
         ({"version": -1}, "--version=-1; expected at least 0."),
+        ({"label": ""}, "--label is empty; expected one of the model's"),
+        (
+            {"label": "stable", "version": 3},
+            "--label=stable and --version=3 both name a version; expected one of them.",
+        ),
         ({"deadline": 0.0}, "--deadline=0; expected seconds, more than 0."),
         ({"deadline": float("nan")}, "--deadline=nan; expected seconds"),
         ({"format": "json"}, "--format=json is unknown; did you mean jsonl?"),

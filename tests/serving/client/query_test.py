@@ -54,6 +54,14 @@ def test_images_go_in_batches_and_come_back_in_order(fake, files):
     assert fake.asked == [[b"a", b"b"], [b"c", b"d"], [b"e"]]
 
 
+def test_a_label_is_asked_for_its_signatures_and_its_answers(fake, files):
+    fake.label = "stable"
+    assert results(fake, files[0], label="stable") == [Answer(files[0], TOP)]
+    for other in ({"label": "canary"}, {}):
+        with pytest.raises(InputError, match="--model=shapes is not there"):
+            results(fake, files[0], **other)
+
+
 def test_a_batch_is_also_limited_by_its_bytes(fake, tmp_path):
     sizes = {"a": 3, "b": 4, "c": 2, "d": 9, "e": 1}
     for letter, megabytes in sizes.items():

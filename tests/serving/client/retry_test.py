@@ -1,5 +1,7 @@
 """Tests of robust_tf.serving.client.retry: how long the pauses are."""
 
+import types
+
 import pytest
 
 from robust_tf.serving.client import retry
@@ -29,6 +31,22 @@ def test_a_server_that_wants_to_be_left_alone_is(monkeypatch):
     with pytest.raises(RequestFailed, match="It is busy.$"):
         retry.persist(ask, retries=1, deadline=6.9)
     assert len(asked) == 1
+
+
+def test_a_pause_that_takes_too_long_leaves_a_moment_for_asking(monkeypatch):
+    waited, given = [], []
+    clock = types.SimpleNamespace(
+        monotonic=lambda: sum(waited), sleep=lambda seconds: waited.append(seconds + 1)
+    )
+    monkeypatch.setattr(retry, "time", clock)
+
+    def ask(seconds):
+        given.append(seconds)
+        raise Passing("It is busy.", wait=0.9)
+
+    with pytest.raises(RequestFailed, match="It is busy"):
+        retry.persist(ask, retries=1, deadline=1.0)
+    assert len(given) == 2 and min(given) > 0
 
 
 if __name__ == "__main__":

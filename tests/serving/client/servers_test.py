@@ -165,6 +165,7 @@ class TestServers:
         [
             ({"model": "digit"}, "--model=digit is not there"),
             ({"version": 9}, "--model=digits is not there"),
+            ({"label": "stable"}, "--model=digits is not there: .* label.*stable"),
             ({"signature": "encoding"}, "--signature=encoding is unknown; did you mean encoded?"),
             ({"signature": "pixels"}, "takes pixels; .* such as encoded or encoded_defended"),
         ],

@@ -1,11 +1,17 @@
 """Tests of robust_tf.serving.server.batching, through a model that says how large its call was."""
 
+import asyncio
 import concurrent.futures
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from robust_tf.serving.server import ServeOptions
+from robust_tf.serving.server.batching import Batcher
+from robust_tf.serving.server.metrics import Metrics
+from robust_tf.serving.server.model import Model
+from robust_tf.serving.server.room import Room
 from tests.serving.server.running import counting, hand_made, running
 
 
@@ -79,6 +85,27 @@ def test_images_beyond_the_room_are_refused_and_the_others_answered(folder):
         refused = next(answer for answer in answers if answer.status_code == 503)
         assert refused.json() == {"error": "2 images wait for the model; expected at most 2."}
         assert served.predict(instances=[[0.5, 0.5]]).status_code == 200
+
+
+def test_what_was_cancelled_leaves_the_room_when_its_version_goes(folder):
+    slow = Model(folder / "1", 1).signatures["slow"]
+    waiting = []
+
+    async def cancel_and_close():
+        room = Room(8, "images wait", waiting.append)
+        batcher = Batcher(slow, ServeOptions(folder, max_batch=1), room, Metrics())
+        images = np.full((3, 2), 0.5, np.float32)
+        calls = [asyncio.create_task(batcher.run({"images": images[:n]}, n, 0)) for n in (1, 2, 3)]
+        # The first is with the model, the others wait for it.
+        while waiting[-1:] != [5]:
+            await asyncio.sleep(0.01)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        batcher.close()
+
+    asyncio.run(cancel_and_close())
+    assert waiting[-1] == 0
 
 
 def test_a_model_that_fails_tells_one_sentence(folder, caplog):

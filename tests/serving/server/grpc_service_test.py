@@ -78,6 +78,8 @@ def test_only_wanted_outputs_are_given(stub):
     assert list(stub.Predict(request, timeout=60).outputs) == ["classes"]
     request.output_filter.append("class")
     refused(stub, request, grpc.StatusCode.INVALID_ARGUMENT, "did you mean classes")
+    request.output_filter[:] = ["classes", "logits", "classes"]
+    refused(stub, request, grpc.StatusCode.INVALID_ARGUMENT, "duplicate output classes")
 
 
 def refused(stub, request, code, words) -> None:

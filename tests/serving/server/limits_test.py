@@ -28,9 +28,14 @@ def files(image_bytes):
     return {"batch": tf.fill([size], size)}
 
 
+@tf.function(input_signature=[tf.TensorSpec([None, 2], tf.uint8, "x_bytes")], autograph=False)
+def raw(x_bytes):
+    return {"sum": tf.reduce_sum(tf.cast(x_bytes, tf.int32), 1)}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    functions = {"serving_default": counting(), "slow": counting(0.5), "encoded": files}
+    functions = {"serving_default": counting(), "slow": counting(0.5), "encoded": files, "raw": raw}
     return hand_made(tmp_path_factory.mktemp("models") / "count" / "1", **functions).parent
 
 
@@ -96,6 +101,12 @@ def test_the_pixels_of_a_request_are_bounded_before_any_is_decoded(folder):
         assert refused.status_code == 400
         sentence = "has 50,000,000 pixels in all; expected at most 40,000,000 a request."
         assert refused.json()["error"].endswith(sentence)
+
+
+def test_numbers_whose_name_ends_as_that_of_files_are_numbers(folder):
+    with running(folder) as served:
+        answer = served.predict(signature_name="raw", instances=[[1, 2], [3, 4]])
+        assert answer.json() == {"predictions": [3, 7]}
 
 
 def test_the_pixels_of_a_call_are_bounded(folder, monkeypatch):

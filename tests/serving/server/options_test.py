@@ -46,7 +46,8 @@ def test_the_server_knows_nothing_of_training():
     listed = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
     ours = {name for name in listed.stdout.decode().split() if name.startswith("robust_tf.")}
     assert {name for name in ours if not name.startswith("robust_tf.serving")} == {
-        "robust_tf.errors"
+        "robust_tf.encoded_images",
+        "robust_tf.errors",
     }
 
 

@@ -1,6 +1,7 @@
 """Tests of robust_tf.serving.server.versions: newer versions, broken ones, and load meanwhile."""
 
 import gc
+import os
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from robust_tf.errors import InputError
+from robust_tf.serving.server import versions
 from tests.serving.server.running import hand_made, running
 
 SPEC = tf.TensorSpec([None, 1], tf.float32, "x")
@@ -32,10 +34,10 @@ def adding(number: int, pause: float = 0.0):
     return add
 
 
-def publish(folder, number: int, **others):
-    """Version NUMBER of a model that adds its number, in the folder all at once."""
+def publish(folder, number: int, adds: int | None = None, **others):
+    """Version NUMBER of a model that adds its number, or another, in the folder all at once."""
     unfinished = folder / f"unfinished-{number}"
-    hand_made(unfinished, serving_default=adding(number), **others)
+    hand_made(unfinished, serving_default=adding(number if adds is None else adds), **others)
     return unfinished.rename(folder / str(number))
 
 
@@ -177,7 +179,7 @@ def test_a_replaced_version_leaves_the_memory(folder):
     publish(folder, 1)
     with running(folder, poll_seconds=60) as served:
         versions = served.server._desk.versions
-        model = weakref.ref(versions._loaded[1].model)
+        model = weakref.ref(versions._loaded[0].model)
         served.predict(instances=[[0.0]])
         publish(folder, 2)
         served.wait(versions.refresh())
@@ -188,6 +190,55 @@ def test_a_replaced_version_leaves_the_memory(folder):
                 return
             time.sleep(0.1)
         raise AssertionError(gc.get_referrers(model()))
+
+
+def test_a_number_that_was_deleted_and_comes_again_is_another_version(folder):
+    publish(folder, 1)
+    publish(folder, 2)
+    with running(folder, poll_seconds=60) as served:
+
+        def answer() -> float:
+            served.wait(served.server._desk.versions.refresh())
+            return served.predict(instances=[[0.0]]).json()["predictions"][0][0]
+
+        assert answer() == 2
+        shutil.rmtree(folder / "2")
+        assert answer() == 1
+        publish(folder, 2, adds=20)
+        assert answer() == 20
+        # Gone and back between two looks.
+        shutil.rmtree(folder / "2")
+        publish(folder, 2, adds=200)
+        assert answer() == 200
+        # Spoilt, it is served as it was loaded, and no lower version instead.
+        (folder / "2" / "saved_model.pb").write_bytes(b"nonsense")
+        assert answer() == 200
+
+
+def test_a_version_that_failed_is_tried_again_after_a_while_and_reported_once(
+    folder, caplog, monkeypatch
+):
+    publish(folder, 1)
+    file = publish(folder, 2) / "saved_model.pb"
+    whole, state = file.read_bytes(), file.stat()
+
+    def write(content: bytes) -> None:
+        file.write_bytes(content)
+        os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    write(b"?" * len(whole))
+    with running(folder, poll_seconds=60) as served:
+        refresh = served.server._desk.versions.refresh
+        write(whole)
+        served.wait(refresh())
+        assert served.predict(instances=[[0.0]]).json() == {"predictions": [[1.0]]}
+        write(b"?" * len(whole))
+        monkeypatch.setattr(versions, "_RETRY_SECONDS", 0.0)
+        served.wait(refresh())
+        assert len([r for r in caplog.records if "cannot be loaded" in r.message]) == 1
+        write(whole)
+        served.wait(refresh())
+        assert served.predict(instances=[[0.0]]).json() == {"predictions": [[2.0]]}
 
 
 def test_a_served_version_stays_when_its_folder_goes(folder):
