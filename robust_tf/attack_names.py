@@ -4,6 +4,7 @@ fgsm, pgd-20, autoattack        one attack, with the number of its steps
 pgd-10/50/100                   one run that is judged after each of these steps
 apgd-ce+square                  an ensemble: each attacks what the ones before left standing
 transfer:pgd-20@RUN_DIR         made on another network
+apgd-t-20, fab-t-20             with fewer (or more) steps a run than their papers' 100
 apgd-ce-eot10                   each step of APGD averages ten draws of a random victim
 apgd-lf:-3.16                   APGD on cross-entropy - 3.16 max(L_F, delta): Active Defense in mind
 """
@@ -19,6 +20,8 @@ WITH_STEPS = ("pgd", "cw", "mifgsm", "pgd-targeted", "pgd-multitargeted", "shift
 WITHOUT = ("clean", "fgsm", "apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t", "square", "nattack")
 WITHOUT += ("cw-l2", "deepfool", "autoattack", "autoattack-plus", "autoattack-rand", "apgd-steps")
 WITH_WEIGHT = ("apgd-lf",)
+# The names that say another number of steps than their papers' where they end in one.
+OF_100_STEPS = ("apgd-ce", "apgd-dlr", "apgd-t", "apgd-lf", "apgd-steps", "fab", "fab-t")
 NAMES = (*WITHOUT, *(f"{kind}-K" for kind in WITH_STEPS), *(f"{kind}:W" for kind in WITH_WEIGHT))
 # The names that can average draws of a random victim.
 WITH_EOT = ("apgd-ce", "apgd-dlr", "apgd-t", "apgd-lf", "apgd-steps")
@@ -42,6 +45,7 @@ class AttackName(NamedTuple):
       parts: the stages of an ensemble, or what a transfer makes on its source.
       source: the network that a transfer is made on.
       weight: of the term that the loss has beside cross-entropy.
+      run: steps of each run, in place of the paper's; 0 leaves it to that.
       eot: draws of a random victim that each step averages.
     """
 
@@ -51,6 +55,7 @@ class AttackName(NamedTuple):
     parts: tuple["AttackName", ...] = ()
     source: str = ""
     weight: float = 0.0
+    run: int = 0
     eot: int = 1
 
 
@@ -124,6 +129,8 @@ def _one(text: str) -> AttackName:
     if kind in WITH_WEIGHT and re.fullmatch(r"-?\d+(\.\d+)?", weight):
         return AttackName(text, kind, weight=float(weight))
     kind, _, counts = text.rpartition("-")
+    if kind.partition(":")[0] in OF_100_STEPS and re.fullmatch(r"[1-9]\d*", counts):
+        return _one(kind)._replace(text=text, run=int(counts))
     if kind not in WITH_STEPS or not re.fullmatch(r"[1-9]\d*(/[1-9]\d*)*", counts):
         raise _unknown(text)
     steps = tuple(int(count) for count in counts.split("/"))

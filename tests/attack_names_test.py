@@ -25,6 +25,19 @@ def test_names_by_hand():
     assert parse(name) == AttackName(name, "transfer", parts=parts[1:], source="runs/a+b@2")
 
 
+def test_fewer_steps_by_hand():
+    assert parse("apgd-t-20") == AttackName("apgd-t-20", "apgd-t", run=20)
+    assert parse("fab-t-7") == AttackName("fab-t-7", "fab-t", run=7)
+    all_of_it = AttackName("apgd-lf:-3.16-20-eot2", "apgd-lf", weight=-3.16, run=20, eot=2)
+    assert parse("apgd-lf:-3.16-20-eot2") == all_of_it
+    # A weight may be an integer.
+    assert parse("apgd-lf:-100") == AttackName("apgd-lf:-100", "apgd-lf", weight=-100)
+    assert rows(["apgd-t-20", "pgd-5"]) == ["apgd-t-20", "pgd-5"]
+    for text in ("apgd-t-0", "apgd-t-20-20", "apgd-t-5/10", "square-20", "apgd-lf:-20-x"):
+        with pytest.raises(InputError, match=f"{text} is no attack"):
+            parse(text)
+
+
 def test_averages_and_weights_by_hand():
     name = "apgd-dlr-eot10"
     assert parse(name) == AttackName(name, "apgd-dlr", eot=10)

@@ -128,7 +128,8 @@ def _on(output: str, attack: Attack) -> Attack:
 
 def _one(name: AttackName, threat: Threat, options: Options) -> Attack:
     judge, l2 = {"judge": options.judge}, dataclasses.replace(threat, norm="L2")
-    apgd = {"restarts": options.restarts, "eot": name.eot, **judge}
+    run = {"steps": name.run, **judge} if name.run else judge
+    apgd = {"restarts": options.restarts, "eot": name.eot, **run}
     if name.steps or name.kind in ("clean", "fgsm"):
         return _pgd(name, threat, options)
     return {
@@ -137,8 +138,8 @@ def _one(name: AttackName, threat: Threat, options: Options) -> Attack:
         "apgd-t": lambda: APGD(threat, loss=losses.targeted_dlr, targets=9, **apgd),
         "apgd-lf": lambda: APGD(threat, loss=losses.WithFeatureLoss(name.weight), **apgd),
         "apgd-steps": lambda: APGD(threat, loss=losses.unevenness, **apgd),
-        "fab": lambda: FAB(threat, targets=0, **judge),
-        "fab-t": lambda: FAB(threat, **judge),
+        "fab": lambda: FAB(threat, targets=0, **run),
+        "fab-t": lambda: FAB(threat, **run),
         "square": lambda: _square(threat, options),
         "nattack": lambda: _nattack(threat, options),
         "cw-l2": lambda: CarliniWagner(l2),

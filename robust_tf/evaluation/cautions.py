@@ -22,7 +22,7 @@ WITH_TARGETS = ("apgd-t", "fab-t", "autoattack", "autoattack-plus")
 
 def needed(name: str) -> int:
     """How many classes the victim must have for an attack."""
-    return CLASSES_NEEDED.get(re.sub(r"-eot\d+$", "", name), 0)
+    return CLASSES_NEEDED.get(_without_counts(name), 0)
 
 
 def kind(name: str) -> str:
@@ -124,10 +124,15 @@ def _classes(findings: Findings, attacks: list[str]) -> list[str]:
             f"The victim has {classes} classes: {', '.join(few)} cannot run, since DLR needs 3 and "
             "targeted DLR 4; apgd-ce and square can."
         )
-    many = [name for name in attacks if name in WITH_TARGETS and name not in few]
+    many = [name for name in attacks if _without_counts(name) in WITH_TARGETS and name not in few]
     if many and TARGETS + 1 > classes:
         found.append(
             f"The victim has {classes} classes: {', '.join(many)} aim at its {classes - 1} wrong "
             f"ones and not at {TARGETS}."
         )
     return found
+
+
+def _without_counts(name: str) -> str:
+    """apgd-t of apgd-t-20-eot10."""
+    return re.sub(r"(-\d+)?(-eot\d+)?$", "", name)

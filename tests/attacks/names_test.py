@@ -60,6 +60,12 @@ def test_names_by_hand():
         assert named(name, THREAT) == autoattack(THREAT, version)
 
 
+def test_runs_of_other_lengths_by_hand():
+    assert named("apgd-t-20", THREAT) == APGD(THREAT, loss=losses.targeted_dlr, targets=9, steps=20)
+    assert named("fab-5", THREAT, judge=True) == FAB(THREAT, targets=0, steps=5, judge=True)
+    assert named("apgd-ce-7-eot3", THREAT) == APGD(THREAT, steps=7, eot=3)
+
+
 def test_names_compose():
     ensemble = named("apgd-ce+square", THREAT, judge=True)
     stages = {"apgd-ce": APGD(THREAT, judge=True), "square": Square(THREAT, judge=True)}

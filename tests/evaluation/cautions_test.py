@@ -70,6 +70,8 @@ def test_an_ordinary_victim_is_not_warned_of():
         ),
         ({"classes": 3}, ["apgd-t", "fab-t"], "The victim has 3 classes: apgd-t cannot run", None),
         ({"classes": 3}, ["apgd-ce+apgd-t"], "The victim has 3 classes: apgd-t cannot run", None),
+        ({"classes": 3}, ["apgd-t-20-eot2"], "The victim has 3 classes: apgd-t-20-eot2 ", None),
+        ({"classes": 9}, ["fab-t-20"], "The victim has 9 classes: fab-t-20 aim", "not at 9."),
         ({"classes": 2}, ["autoattack-rand"], "The victim has 2 classes: autoattack-rand", None),
         (
             {"classes": 9},
@@ -96,7 +98,7 @@ def test_each_finding_has_its_sentence(found, attacks, beginning, end):
         ({"probabilities": True, "bounded": True}, ["clean", "square"]),
         ({"gradients": False, "zero_gradients": None}, ["square", "transfer:pgd-20@runs/one"]),
         ({"zero_gradients": 1.0}, ["nattack"]),
-        ({"classes": 3}, ["apgd-ce", "square", "autoattack-rand"]),
+        ({"classes": 3}, ["apgd-ce", "square", "autoattack-rand", "apgd-dlr-20"]),
         (dict(random=True, probabilities=True, zero_gradients=1.0, classes=2), ["clean"]),
     ],
 )

@@ -14,9 +14,10 @@ flags.DEFINE_list(
     "attacks",
     ["clean", "fgsm", "pgd-20", "cw-20"],
     f"which ones: {', '.join(attack_names.NAMES)}; a sweep as in pgd-10/50/100; an ensemble as in "
-    "apgd-ce+square; apgd-ce-eotN for steps that average N draws; transfer:NAME@RUN_DIR, or @dense "
-    "for a substitute trained on answers, of a Feature Pyramid Decoder @identity (BPDA) and "
-    "@one-pass, of Active Defense @bare, @noise and @softened",
+    "apgd-ce+square; apgd-ce-K, fab-t-K and the like for K steps a run in place of 100; "
+    "apgd-ce-eotN for steps that average N draws; transfer:NAME@RUN_DIR, or @dense for a "
+    "substitute trained on answers, of a Feature Pyramid Decoder @identity (BPDA) and @one-pass, "
+    "of Active Defense @bare, @noise and @softened",
 )
 kinds.check("attacks", lambda names: [attack_names.parse(name) for name in names])
 kinds.choice(
