@@ -17,7 +17,7 @@ from robust_tf.data.pipeline import (
     validation_dataset,
 )
 from robust_tf.errors import InputError
-from robust_tf.experiment import preview
+from robust_tf.experiment import preview, processor
 from robust_tf.experiment.data import SOURCE, checksum, keep_class_names, load
 from robust_tf.experiment.exporting import publish
 from robust_tf.preemption import Backups, Termination
@@ -84,6 +84,8 @@ def _preview(plan, method, strategy, train_set) -> None:
     cluster = preview.Cluster.of(strategy)
     data = preview.Data(len(train_set), shape, classes)
     print(preview.text(plan, method.network, data, cluster), flush=True)
+    for sentence in processor.warnings(plan):
+        print(f"WARNING: {sentence}", flush=True)
 
 
 def _fit(plan, method, strategy, train_set, val_set, steps, begun) -> None:

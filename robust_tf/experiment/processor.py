@@ -1,0 +1,38 @@
+"""What the processor at hand is slow at."""
+
+import pathlib
+import re
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from robust_tf import plans
+
+CPUINFO = pathlib.Path("/proc/cpuinfo")
+# As Linux calls them: of Intel and AMD, and of Arm.
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}
+
+
+def warnings(plan: plans.Train, cpuinfo: pathlib.Path = CPUINFO) -> Iterator[str]:
+    """A sentence for each flag that asks of the processor what it has no instructions for.
+
+    Args:
+      plan: of the training.
+      cpuinfo: what Linux says of the processor; where it says nothing, neither does this.
+    """
+    if tf.config.list_logical_devices("GPU") or _has(BFLOAT16, cpuinfo):
+        return
+    asked = {"precision": plan.network.precision, "attack_precision": plan.attack.attack_precision}
+    for flag, precision in asked.items():
+        if precision == "mixed_bfloat16":
+            yield (
+                f"This processor has no instructions for bfloat16, so that --{flag}={precision} "
+                f"may take several times as long as --{flag}=float32."
+            )
+
+
+def _has(any_of: set[str], cpuinfo: pathlib.Path) -> bool:
+    """Whether the processor has one of these, or does not say what it has."""
+    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    said = re.search(r"^(?:flags|Features)\s*: (.*)$", text, re.MULTILINE)
+    return said is None or not any_of.isdisjoint(said[1].split())
