@@ -14,7 +14,7 @@ from robust_tf.serving.server.options import ServeOptions
 from robust_tf.serving.server.rest import Rest
 
 # Clients that hold a connection open have this long without any request before it is closed.
-_QUIET_SECONDS = 0.5
+_QUIET_SECONDS = 1.0
 
 
 class Server:
