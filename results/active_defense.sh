@@ -71,20 +71,21 @@ done
 defended adaptive "$smooth" --attacks="$adaptive" --examples=200 --eps=8/255
 
 # (c) Through the defence, on 50 images: by gradients that go through all that decides, with the loop's own Jacobian, the
-# identity, and with a softened one; without the loop; and by 1,000 questions an image. Steps take the noise of one draw, of 10
+# identity, and with a softened one; without the loop; and by 500 questions an image. Steps take the noise of one draw, of 10
 # and of 20 (autoattack-rand's are 20), and the loop that gradients go through has 5 of its steps, five times as long.
 through=apgd-ce-20,apgd-ce-20-eot10,square,nattack
 for draws in "" -eot10 -eot20; do
   through+=,transfer:apgd-ce-20$draws@noise,transfer:apgd-ce-20$draws@softened
 done
 on_fifty() { # RESULT, flags
-  defended "$1" "$smooth" --examples=50 --eps=8/255 --queries=1000 --defense_attacked_cap=5 \
+  defended "$1" "$smooth" --examples=50 --eps=8/255 --queries=500 --defense_attacked_cap=5 \
     --defense_attacked_beta="$(times 200 "$smooth")" "${@:2}"
 }
-on_fifty through --attacks="$through,autoattack-rand"
+on_fifty through --attacks="$through"
 # The same images of two of these submitted up to 100 times.
 on_fifty submitted --attacks=transfer:apgd-ce-20-eot20@noise,transfer:apgd-ce-20-eot20@softened --decisions=100 --submissions=1,10,100
 evaluate most-steps "$smooth" --attacks=transfer:apgd-steps@noise --examples=50 --eps=8/255 --defense=active
+on_fifty rand --attacks=autoattack-rand
 
 of_smoothing 16
 network standard
