@@ -24,7 +24,7 @@ def warned(tmp_path):
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="bfloat16 runs on the GPU")
 @pytest.mark.parametrize("cpuinfo", [INTEL.format(""), ARM.format("sve")])
 def test_what_a_processor_cannot_do_is_said(warned, cpuinfo):
-    assert warned(cpuinfo, "--precision=mixed_bfloat16", "--attack_precision=float32") == [
+    assert warned(cpuinfo, "--precision=mixed_bfloat16") == [
         "This processor has no instructions for bfloat16, so that --precision=mixed_bfloat16 may "
         "take several times as long as --precision=float32."
     ]
