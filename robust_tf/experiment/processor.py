@@ -2,7 +2,6 @@
 
 import pathlib
 import re
-from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -13,7 +12,7 @@ CPUINFO = pathlib.Path("/proc/cpuinfo")
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}
 
 
-def warnings(plan: plans.Train, cpuinfo: pathlib.Path = CPUINFO) -> Iterator[str]:
+def warning(plan: plans.Train, cpuinfo: pathlib.Path = CPUINFO) -> str | None:
     """A sentence on the flag, if any, that asks of the processor what it has no instructions for.
 
     Args:
@@ -21,16 +20,16 @@ def warnings(plan: plans.Train, cpuinfo: pathlib.Path = CPUINFO) -> Iterator[str
       cpuinfo: what Linux says of the processor; where it says nothing, neither does this.
     """
     if tf.config.list_logical_devices("GPU") or _has(BFLOAT16, cpuinfo):
-        return
+        return None
+    # The attack's is the same unless it was asked for.
     asked = {"precision": plan.network.precision, "attack_precision": plan.attack.attack_precision}
     for flag, precision in asked.items():
         if precision == "mixed_bfloat16":
-            yield (
+            return (
                 f"This processor has no instructions for bfloat16, so that --{flag}={precision} "
                 f"may take several times as long as --{flag}=float32."
             )
-            # The attack's is the same unless it was asked for.
-            return
+    return None
 
 
 def _has(any_of: set[str], cpuinfo: pathlib.Path) -> bool:

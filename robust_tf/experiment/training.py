@@ -84,7 +84,7 @@ def _preview(plan, method, strategy, train_set) -> None:
     cluster = preview.Cluster.of(strategy)
     data = preview.Data(len(train_set), shape, classes)
     print(preview.text(plan, method.network, data, cluster), flush=True)
-    for sentence in processor.warnings(plan):
+    if sentence := processor.warning(plan):
         print(f"WARNING: {sentence}", flush=True)
 
 
