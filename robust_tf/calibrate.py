@@ -3,13 +3,13 @@
 Writes RUN_DIR/active_defense.cfg, from which evaluate and export take them with --defense=active.
 """
 
-from robust_tf import command_line, config, plans, quiet
+from robust_tf import command_line, config, plans, starting
 
 
 def main() -> None:
     """Calibrates as the flags say."""
     plan = config.calibrate()
-    with quiet.importing():
+    with starting.tensorflow():
         from robust_tf import experiment
 
     experiment.calibrate(plan)

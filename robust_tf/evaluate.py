@@ -6,14 +6,14 @@ With --protocol=caad --attacked_dirs=DIR1,DIR2 --labels=FILE it judges images th
 
 import sys
 
-from robust_tf import command_line, config, plans, quiet
+from robust_tf import command_line, config, plans, starting
 
 
 def main() -> None:
     """Evaluates as the flags say."""
     competes = config.protocol() == "caad"
     plan = config.compete() if competes else config.evaluate()
-    with quiet.importing():
+    with starting.tensorflow():
         from robust_tf import experiment
 
     if not competes:

@@ -7,13 +7,13 @@ the exit status is then 1.
 
 import sys
 
-from robust_tf import command_line, config, plans, quiet
+from robust_tf import command_line, config, plans, starting
 
 
 def main() -> None:
     """Perturbs as the flags say."""
     plan = config.perturb()
-    with quiet.importing():
+    with starting.tensorflow():
         from robust_tf import experiment
 
     if not experiment.perturb(plan):

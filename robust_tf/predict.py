@@ -6,13 +6,13 @@ that cannot be read gets the number before the first class, and the exit status 
 
 import sys
 
-from robust_tf import command_line, config, plans, quiet
+from robust_tf import command_line, config, plans, starting
 
 
 def main() -> None:
     """Predicts as the flags say."""
     plan = config.predict()
-    with quiet.importing():
+    with starting.tensorflow():
         from robust_tf import experiment
 
     if not experiment.predict(plan):

@@ -7,13 +7,13 @@ import dataclasses
 import os
 import sys
 
-from robust_tf import command_line, config, plans, quiet
+from robust_tf import command_line, config, plans, starting
 
 
 def main() -> None:
     """Serves as the flags say."""
     plan = config.serve()
-    with quiet.importing():
+    with starting.tensorflow():
         from robust_tf.serving import server
 
     server.serve(server.ServeOptions(**dataclasses.asdict(plan)))

@@ -16,7 +16,7 @@ LAYERS = (
     {"attacks", "networks", "defenses"},
     {"layers", "threat", "losses", "victim", "optim", "distribute", "backup", "progress"},
     {"draws", "plans", "attack_names", "leaving"},
-    {"interop", "errors", "quiet", "files", "encoded_images"},
+    {"interop", "errors", "starting", "files", "encoded_images"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside the layers: the flags, which only a command and the experiment know.
@@ -27,7 +27,7 @@ SIDEWAYS = {("serving", f"robust_tf.data.{module}") for module in ("decode", "he
 STRANGERS = {"data", "networks", "attacks"}
 ABSL_FLAGS = {"config", "command_line"}
 # What trains, attacks or serves is TensorFlow; these are plain Keras, or answer before it loads.
-WITHOUT_TENSORFLOW = {"networks", "layers", "plans", "errors", "quiet", "config", "command_line"}
+WITHOUT_TENSORFLOW = {"networks", "layers", "plans", "errors", "starting", "config", "command_line"}
 
 
 def _imports(source: str) -> set[str]:

@@ -11,10 +11,10 @@ import time
 for _name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from robust_tf import quiet  # noqa: E402
+from robust_tf import starting  # noqa: E402
 from tools.network_costs import architecture  # noqa: E402
 
-with quiet.importing():
+with starting.tensorflow():
     import keras
     import tensorflow as tf
 

@@ -27,7 +27,7 @@ def warning(plan: plans.Train, cpuinfo: pathlib.Path = CPUINFO) -> str | None:
         if precision == "mixed_bfloat16":
             return (
                 f"This processor has no instructions for bfloat16, so that --{flag}={precision} "
-                f"may take several times as long as --{flag}=float32."
+                f"may take many times as long as --{flag}=float32."
             )
     return None
 

@@ -26,7 +26,7 @@ def warned(tmp_path):
 def test_what_a_processor_cannot_do_is_said(warned, cpuinfo):
     assert warned(cpuinfo, "--precision=mixed_bfloat16") == (
         "This processor has no instructions for bfloat16, so that --precision=mixed_bfloat16 may "
-        "take several times as long as --precision=float32."
+        "take many times as long as --precision=float32."
     )
     said = warned(cpuinfo, "--attack_precision=mixed_bfloat16")
     assert "--attack_precision=mixed_bfloat16 may" in said
