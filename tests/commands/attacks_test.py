@@ -10,7 +10,7 @@ import tensorflow as tf
 from robust_tf import networks
 from robust_tf.data.sources import load
 from robust_tf.serving.export import export
-from tests.commands.running import command, refusal, run
+from tests.commands.running import command, here, refusal, run, said
 
 
 def _trained(path, head: str = "linear", seed: int = 0) -> keras.Model:
@@ -39,14 +39,10 @@ def _line(model, *flags: str) -> tuple[str, ...]:
     return ("evaluate", f"--model={model}", "--dataset=digits", "--examples=40", *flags)
 
 
-def _evaluate(model, *flags: str):
-    return run(*command(*_line(model, *flags)))
-
-
 def test_attacks_of_every_kind(folder, tmp_path):
     attacks = f"pgd-2/5,deepfool,apgd-ce+fgsm,transfer:pgd-5@{folder}/twin.keras"
     output = f"--output={tmp_path}/r.json"
-    done = _evaluate(folder / "one.keras", f"--attacks={attacks}", output)
+    done = run(*command(*_line(folder / "one.keras", f"--attacks={attacks}", output)))
     result = json.loads((tmp_path / "r.json").read_text())
     rows = result["attacks"]
     transfer = f"transfer:pgd-5@{folder}/twin.keras"
@@ -68,7 +64,8 @@ def test_an_export_is_attacked_as_its_network_is(folder, tmp_path):
     rows = []
     for model in ("one.keras", "exported/1"):
         path = tmp_path / "r.json"
-        _evaluate(folder / model, "--attacks=pgd-5", f"--output={path}", "--verdict=false")
+        flags = ("--attacks=pgd-5", f"--output={path}", "--verdict=false")
+        assert here(*_line(folder / model, *flags)) == 0
         result = json.loads(path.read_text())
         assert "gradient_masking" not in result
         rows.append(result["attacks"]["pgd-5"]["per_image"])
@@ -86,17 +83,17 @@ def test_a_model_without_gradients_meets_attacks_that_need_none(folder, tmp_path
 
     tf.saved_model.save(module, tmp_path / "m", signatures={"answer": serve})
     flags = ("--signature=answer", f"--output={tmp_path}/r.json")
-    said = refusal(capsys, *_line(tmp_path / "m", "--attacks=fgsm,square", *flags))
-    assert "gives no gradients, which fgsm needs; expected square" in said
+    refused = refusal(capsys, *_line(tmp_path / "m", "--attacks=fgsm,square", *flags))
+    assert "gives no gradients, which fgsm needs; expected square" in refused
     transfer = f"transfer:pgd-5@{folder}/twin.keras"
-    done = _evaluate(tmp_path / "m", f"--attacks={transfer}", *flags)
-    assert "white-box attacks are impossible" in done.stdout
+    told = said(capsys, *_line(tmp_path / "m", f"--attacks={transfer}", *flags))
+    assert "white-box attacks are impossible" in told
 
 
-def test_saved_images_are_what_was_judged(folder, tmp_path):
+def test_saved_images_are_what_was_judged(folder, tmp_path, capsys):
     flags = (f"--save_adversarial={tmp_path}/adv", f"--output={tmp_path}/r.json")
-    done = _evaluate(folder / "one.keras", "--attacks=pgd-5", *flags)
-    assert f"images written to {tmp_path}/adv/pgd-5/digits.npz" in done.stdout
+    told = said(capsys, *_line(folder / "one.keras", "--attacks=pgd-5", *flags))
+    assert f"images written to {tmp_path}/adv/pgd-5/digits.npz" in told
     arrays = np.load(tmp_path / "adv" / "pgd-5" / "digits.npz")
     network = keras.saving.load_model(folder / "one.keras")
     x = arrays["x_test"][..., None] / np.float32(255)
@@ -106,13 +103,14 @@ def test_saved_images_are_what_was_judged(folder, tmp_path):
     assert len(list((tmp_path / "adv" / "pgd-5").glob("*.png"))) == 40
 
 
-def test_a_bounded_head_is_found_and_attacked_on_both_sides(tmp_path):
+def test_a_bounded_head_is_found_and_attacked_on_both_sides(tmp_path, capsys):
     _trained(tmp_path / "tanh.keras", head="tanh")
-    done = _evaluate(tmp_path / "tanh.keras", "--attacks=pgd-5", f"--output={tmp_path}/r.json")
-    assert "WARNING: No logit is larger than 1" in done.stdout
+    flags = ("--attacks=pgd-5", f"--output={tmp_path}/r.json")
+    told = said(capsys, *_line(tmp_path / "tanh.keras", *flags))
+    assert "WARNING: No logit is larger than 1" in told
     row = json.loads((tmp_path / "r.json").read_text())["attacks"]["pgd-5"]
     assert row["accuracy"] == row["outputs"]["both"] <= row["outputs"]["logits"]
-    assert "after pgd-5@before_squeeze" in done.stdout
+    assert "after pgd-5@before_squeeze" in told
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import keras
 import pytest
 
 from robust_tf import networks
-from tests.commands.running import ROOT, TINY, command, environment, refusal, run
+from tests.commands.running import ROOT, TINY, command, environment, here, refusal, run, said
 
 SHORT = ("--epochs=2", "--steps_per_epoch=8", "--attack_steps=3", "--seed=1", "--eps=1/10")
 
@@ -45,9 +45,9 @@ def test_a_finished_run_is_left_alone(run_dir):
     assert [path.name for path in (run_dir / "e").iterdir()] == ["1"]
 
 
-def test_evaluate_takes_the_runs_data_and_threat(run_dir):
-    line = command("evaluate", f"--model={run_dir}", "--examples=40")
-    done = run(*line, "--attacks=clean,fgsm,pgd-3,cw-3", "--restarts=2")
+def test_evaluate_takes_the_runs_data_and_threat(run_dir, capsys):
+    line = ("evaluate", f"--model={run_dir}", "--examples=40", "--restarts=2")
+    told = said(capsys, *line, "--attacks=clean,fgsm,pgd-3,cw-3")
     result = json.loads(
         (
             run_dir / "results" / "digits-Linf-0.1-clean-fgsm-pgd-3-cw-3-2restarts-first40.json"
@@ -60,17 +60,17 @@ def test_evaluate_takes_the_runs_data_and_threat(run_dir):
     accuracy = {name: a["accuracy"] for name, a in result["attacks"].items()}
     assert result["robust_accuracy"] <= min(accuracy.values()) < accuracy["clean"]
     for expected in ("attack", "accuracy", "success", "all of them", f"{run_dir}/results"):
-        assert expected in done.stdout
+        assert expected in told
 
 
 def test_an_interrupted_evaluation_goes_on(run_dir, tmp_path):
     # On the 8-bit grid, since otherwise images leave as they are fooled, and it is soon over.
-    flags = ("--attacks=pgd-600", "--quantize", "--batch_size=30", "--verdict=false")
+    flags = ("--attacks=pgd-200", "--quantize", "--batch_size=30", "--verdict=false")
     line = command("evaluate", f"--model={run_dir}", *flags)
     whole, stopped = tmp_path / "whole.json", tmp_path / "stopped.json"
-    run(*line, f"--output={whole}", "--examples=120")
+    run(*line, f"--output={whole}", "--examples=60")
     process = subprocess.Popen(
-        [*line, f"--output={stopped}", "--examples=120"],
+        [*line, f"--output={stopped}", "--examples=60"],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -84,17 +84,17 @@ def test_an_interrupted_evaluation_goes_on(run_dir, tmp_path):
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     assert process.returncode == 130 and not stopped.exists()
-    done = run(*line, f"--output={stopped}", "--examples=120")
-    assert "clean  120/120" in done.stdout
-    a, b = (json.loads(path.read_text())["attacks"]["pgd-600"] for path in (whole, stopped))
+    done = run(*line, f"--output={stopped}", "--examples=60")
+    assert "clean  60/60" in done.stdout
+    a, b = (json.loads(path.read_text())["attacks"]["pgd-200"] for path in (whole, stopped))
     assert a["per_image"] == b["per_image"]
     assert not list(tmp_path.glob("*state*"))
 
 
-def test_export_counts_versions(run_dir):
-    line = command("export", f"--model={run_dir}", f"--export_dir={run_dir}/more")
-    assert f"{run_dir}/more/1" in run(*line).stdout
-    assert f"{run_dir}/more/2" in run(*line, "--keep_exports=1").stdout
+def test_export_counts_versions(run_dir, capsys):
+    line = ("export", f"--model={run_dir}", f"--export_dir={run_dir}/more")
+    assert f"{run_dir}/more/1" in run(*command(*line)).stdout
+    assert f"{run_dir}/more/2" in said(capsys, *line, "--keep_exports=1")
     assert [path.name for path in (run_dir / "more").iterdir()] == ["2"]
     assert (run_dir / "more" / "2" / "saved_model.pb").is_file()
 
@@ -164,8 +164,8 @@ def test_quickstart_makes_everything_it_names(tmp_path):
 
 def test_an_attack_before_the_squeeze_is_recorded(tmp_path):
     networks.build("cnn-small", (8, 8, 1), 10, head="tanh").save(tmp_path / "tanh.keras")
-    line = command("evaluate", f"--model={tmp_path}/tanh.keras", "--dataset=digits")
-    run(*line, "--examples=8", "--attacks=fgsm", "--attacked_output=before_squeeze")
+    line = ("evaluate", f"--model={tmp_path}/tanh.keras", "--dataset=digits", "--examples=8")
+    assert here(*line, "--attacks=fgsm", "--attacked_output=before_squeeze") == 0
     (result,) = tmp_path.glob("*-before_squeeze-first8.json")
     attack = json.loads(result.read_text())["attacks"]["fgsm"]
     assert attack["hyperparameters"]["loss"] == "cross_entropy of before_squeeze"
@@ -176,9 +176,9 @@ def test_any_keras_network_is_evaluated(tmp_path, capsys):
     network = keras.Model(images, keras.layers.Dense(10, name="fc")(keras.layers.Flatten()(images)))
     network.save(tmp_path / "foreign.keras")
     line = ("evaluate", f"--model={tmp_path}/foreign.keras", "--dataset=digits")
-    assert "all of them" in run(*command(*line), "--examples=8", "--attacks=fgsm").stdout
-    said = refusal(capsys, *line, "--attacked_output=before_squeeze")
-    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in said
+    assert "all of them" in said(capsys, *line, "--examples=8", "--attacks=fgsm")
+    refused = refusal(capsys, *line, "--attacked_output=before_squeeze")
+    assert "--attacked_output=before_squeeze needs a network with a Tanh head" in refused
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tensorflow as tf
 from robust_tf import draws, networks
 from robust_tf.defenses import ActiveDefense, defended_victim
 from robust_tf.victim import network_victim
-from tests.commands.running import TINY, command, run
+from tests.commands.running import TINY, command, here, run
 from tests.serving.served import serve, signatures
 
 SMOOTH = ("--method=smoothing", "--smoothing_delta=0.1", "--epochs=2", "--steps_per_epoch=20")
@@ -39,10 +39,10 @@ def _network(run_dir):
 
 def test_evaluate_takes_what_was_calibrated_and_says_who_decided_how_often(run_dir, tmp_path):
     attacks = "--attacks=transfer:pgd-3@bare,transfer:cw-2@noise,pgd-2"
-    line = command("evaluate", f"--model={run_dir}", "--defense=active", "--examples=12")
+    line = ("evaluate", f"--model={run_dir}", "--defense=active", "--examples=12")
     options = ("--decisions=2", "--submissions=1,6", "--defense_cap=30", "--noverdict")
     kept = f"--keep_transfers={tmp_path}/kept"
-    done = run(*line, attacks, *options, kept, f"--output={tmp_path}/r.json")
+    done = run(*command(*line, attacks, *options, kept, f"--output={tmp_path}/r.json"))
     result = json.loads((tmp_path / "r.json").read_text())
     found = _calibrated(run_dir)
     expected = {"defense": "active", "layer": "group0", **found, "cap": 30, "clip": False}
@@ -67,7 +67,7 @@ def test_evaluate_takes_what_was_calibrated_and_says_who_decided_how_often(run_d
     assert len(list((tmp_path / "kept").glob("*/*.npz"))) == 2
     # Without the loop the same images are judged.
     noise = (*options[:2], "--defense_cap=0", kept, f"--output={tmp_path}/noise.json")
-    run(*line, "--noverdict", attacks.replace(",pgd-2", ""), *noise)
+    assert here(*line, "--noverdict", attacks.replace(",pgd-2", ""), *noise) == 0
     row = json.loads((tmp_path / "noise.json").read_text())["attacks"]["transfer:pgd-3@bare"]
     assert row["hyperparameters"] == rows["transfer:pgd-3@bare"]["hyperparameters"]
     assert row["defense"]["most_steps"] == 0
@@ -75,10 +75,8 @@ def test_evaluate_takes_what_was_calibrated_and_says_who_decided_how_often(run_d
 
 def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
     options = ("--defense_seeded", "--defense_cap=50", "--defense_loops=2,3")
-    run(
-        *command("export", f"--model={run_dir}", f"--export_dir={tmp_path}", "--defense=active"),
-        *options,
-    )
+    line = ("export", f"--model={run_dir}", f"--export_dir={tmp_path}", "--defense=active")
+    assert here(*line, *options) == 0
     version = tmp_path / "1"
     names = set(signatures(version))
     assert {"serving_default", "defended", "encoded_defended", "defended_seeded"} <= names

@@ -64,6 +64,14 @@ def here(name: str, *given: str) -> int:
             forget_flags()
 
 
+def said(capsys, name: str, *given: str) -> str:
+    """What a command says that ends well, in this process, which has TensorFlow already."""
+    status = here(name, *given)
+    told = capsys.readouterr()
+    assert status == 0, told.err
+    return told.out
+
+
 def refusal(capsys, name: str, *given: str) -> str:
     """What a command says to bad input, in this process, which has TensorFlow already.
 
