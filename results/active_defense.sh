@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Active Defense (paper 4) on CIFAR-10, attacked as the paper does, as it adapts, and through the defence.
-#   results/active_defense.sh DATA [RUNS]       (about a day of two cores without AVX-512, most of it the defence's
-#                                                decisions; the same command goes on where it was stopped)
+#   results/active_defense.sh DATA [RUNS]       (many hours of two cores without AVX-512, most of it the attacks' and
+#                                                the defence's; the same command goes on where it was stopped)
 # Trains its networks into RUNS (runs/active_defense) and writes results/active_defense/*.json. Images made on the bare
 # network are kept in RUNS/transfers, so that each setting of the defence judges the same ones.
 #   FULL=1 results/active_defense.sh DATA       (hours more)

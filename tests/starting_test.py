@@ -10,23 +10,26 @@ from robust_tf import starting
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
+@pytest.fixture
+def without_onednn(monkeypatch):
+    # Set first, so that what is set within is taken back.
+    monkeypatch.setenv(ONEDNN, "")
+    monkeypatch.delenv(ONEDNN)
+
+
 def _onednn() -> str | None:
     with starting.tensorflow():
         return os.environ.get(ONEDNN)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="for x86 only")
-def test_on_x86_onednn_is_on_unless_told_otherwise(monkeypatch):
-    monkeypatch.delenv(ONEDNN, raising=False)
+def test_on_x86_onednn_is_on_unless_told_otherwise(monkeypatch, without_onednn):
     assert _onednn() == "1"
     monkeypatch.setenv(ONEDNN, "0")
     assert _onednn() == "0"
 
 
-def test_elsewhere_tensorflow_chooses(monkeypatch):
-    # Set first, so that it is put back even if it is set within.
-    monkeypatch.setenv(ONEDNN, "")
-    monkeypatch.delenv(ONEDNN)
+def test_elsewhere_tensorflow_chooses(monkeypatch, without_onednn):
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     assert _onednn() is None
 
