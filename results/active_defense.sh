@@ -38,10 +38,11 @@ defended() { # RESULT, MODEL, flags
 # the defence, on 500 images. Unless FULL, only APGD-CE goes all its steps: 20 and 10 a class, and 500 queries, are left of
 # the others'.
 if [ -n "${FULL:-}" ]; then
-  folder=full/ queries=5000 paper=transfer:apgd-ce@bare,transfer:apgd-t@bare,transfer:fab-t@bare,transfer:square@bare
+  folder=full/ queries=5000 four=apgd-ce,apgd-t,fab-t,square
 else
-  folder= queries=500 paper=transfer:apgd-ce@bare,transfer:apgd-t-20@bare,transfer:fab-t-10@bare,transfer:square@bare
+  folder= queries=500 four=apgd-ce,apgd-t-20,fab-t-10,square
 fi
+paper=$(sed 's/[^,]*/transfer:&@bare/g' <<< "$four")
 
 protocol() { # RESULT, MODEL, EPS, flags of the defence
   defended "$folder$1-$3" "$2" --attacks=$paper --queries=$queries --examples=500 --eps="$3/255" "${@:4}"
@@ -72,7 +73,7 @@ defended adaptive "$smooth" --attacks="$adaptive" --examples=200 --eps=8/255
 
 # (c) Through the defence, on 50 images: by gradients that go through all that decides, with the loop's own Jacobian, the
 # identity, and with a softened one; without the loop; and by 500 questions an image. Steps take the noise of one draw, of 10
-# and of 20 (autoattack-rand's are 20), and the loop that gradients go through has 5 of its steps, five times as long.
+# and of 20, and the loop that gradients go through has 5 of its steps, five times as long.
 through=apgd-ce-20,apgd-ce-20-eot10,square,nattack
 for draws in "" -eot10 -eot20; do
   through+=,transfer:apgd-ce-20$draws@noise,transfer:apgd-ce-20$draws@softened
@@ -85,7 +86,8 @@ on_fifty through --attacks="$through"
 # The same images of two of these submitted up to 100 times.
 on_fifty submitted --attacks=transfer:apgd-ce-20-eot20@noise,transfer:apgd-ce-20-eot20@softened --decisions=100 --submissions=1,10,100
 evaluate most-steps "$smooth" --attacks=transfer:apgd-steps@noise --examples=50 --eps=8/255 --defense=active
-on_fifty rand --attacks=autoattack-rand
+# What autoattack-rand consists of, but for its 100 steps.
+on_fifty rand --attacks=apgd-ce-20-eot20,apgd-dlr-20-eot20
 
 of_smoothing 16
 network standard
@@ -95,9 +97,10 @@ for eps in 8 16; do
   protocol standard-10-loops "$standard" $eps --defense_loops=10
 done
 
+# Without a defence, the same four attacks.
 network pgd_at
 for eps in 8 16; do
-  evaluate pgd_at-$eps "$runs/pgd_at" --attacks=autoattack --examples=500 --eps=$eps/255
+  evaluate pgd_at-$eps "$runs/pgd_at" --attacks="$four" --queries=$queries --examples=500 --eps=$eps/255
 done
 
 for eps in 8 16; do
