@@ -62,11 +62,11 @@ def test_steepest_of_no_gradient_is_no_step(norm):
     np.testing.assert_array_equal(Threat(norm, 1.0).steepest(image(0, 0, 0, 0)), image(0, 0, 0, 0))
 
 
-def _starts(norm: str, count: int, step: int = 0) -> np.ndarray:
+def _starts(norm: str, count: int, step: int = 0, kind: str = "uniform") -> np.ndarray:
     """Random starts around mid-grey images, in units of epsilon."""
     x = tf.fill((count, 2, 2, 1), 0.5)
     threat = Threat(norm, 0.25)
-    draw = tf.function(lambda x, s: threat.start("uniform", x, s), autograph=False)
+    draw = tf.function(lambda x, s: threat.start(kind, x, s), autograph=False)
     start = draw(x, seeds(count, step))
     return np.reshape((start - x) / 0.25, (count, 4))
 
@@ -119,8 +119,7 @@ def test_bad_input_gets_its_sentence():
 
 
 def test_a_gaussian_start_is_a_small_step_from_the_image():
-    x = tf.fill((3000, 2, 2, 1), 0.5)
-    delta = (Threat("Linf", 0.25).start("gaussian", x, seeds(3000)) - x).numpy().reshape(3000, 4)
+    delta = 0.25 * _starts("Linf", 3000, kind="gaussian")
     np.testing.assert_allclose(delta.mean(axis=0), 0, atol=5e-3 / np.sqrt(3000))
     np.testing.assert_allclose(np.cov(delta.T) / 0.001**2, np.eye(4), atol=0.15)
     # A smaller ball and the pixel range bound it as they do every start.

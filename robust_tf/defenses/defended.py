@@ -38,9 +38,15 @@ def defended_victim(bare: Victim, defense: ActiveDefense, outer_loops: int = 1) 
             ended, farthest = tf.logical_and(*converged), tf.maximum(*induced)
             return k + 1, _log_of_sum(*log_p), sum(steps), ended, farthest
 
-        _, log_p, steps, converged, induced = tf.while_loop(
-            lambda k, *_: k < outer_loops, another, (1, *loop(0)), parallel_iterations=1
-        )
+        log_p, steps, converged, induced = loop(0)
+        # Without a second one, its graph need not be made.
+        if outer_loops > 1:
+            _, log_p, steps, converged, induced = tf.while_loop(
+                lambda k, *_: k < outer_loops,
+                another,
+                (1, log_p, steps, converged, induced),
+                parallel_iterations=1,
+            )
         return {
             "logits": log_p - math.log(outer_loops),
             "steps": steps,

@@ -45,6 +45,8 @@ def decide(
       decisions: how many.
     """
 
+    # A graph of its own, so that the first decision and the others share one trace.
+    @tf.function(autograph=False)
     def once(seeds):
         outputs = victim(x, seeds)
         is_right = right(outputs, label)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from robust_tf import draws, networks
 from robust_tf.defenses import ActiveDefense, defended_victim
 from robust_tf.victim import network_victim
-from tests.commands.running import TINY, command, here, run
+from tests.commands.running import TINY, command, here, refusal, run
 from tests.serving.served import serve, signatures
 
 SMOOTH = ("--method=smoothing", "--smoothing_delta=0.1", "--epochs=2", "--steps_per_epoch=20")
@@ -94,7 +94,7 @@ def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
     network, found = _network(run_dir), _calibrated(run_dir)
     defense = ActiveDefense(networks.up_to(network, "group0"), cap=50, **found)
     for answer, loops in zip(answers, (2, 3), strict=True):
-        victim = defended_victim(network_victim(network), defense, loops)
+        victim = tf.function(defended_victim(network_victim(network), defense, loops))
         expected = victim(tf.constant(x), seeds)
         np.testing.assert_allclose(answer["logits"], expected["logits"], atol=1e-4)
         np.testing.assert_array_equal(answer["steps"], expected["steps"])
@@ -124,9 +124,8 @@ def test_an_export_decides_as_the_defence_in_python(run_dir, tmp_path):
         (["--defense=active", "--defense_loops=1,10"], "--defense_loops=1,10 is for export"),
     ],
 )
-def test_bad_input_gets_its_sentence(run_dir, flags, sentence):
-    done = run(*command("evaluate", f"--model={run_dir}", "--examples=4", *flags), status=2)
-    assert sentence in done.stderr and "Traceback" not in done.stderr
+def test_bad_input_gets_its_sentence(run_dir, flags, sentence, capsys):
+    assert sentence in refusal(capsys, "evaluate", f"--model={run_dir}", "--examples=4", *flags)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ TINY = ("--dataset=digits", "--network=wrn-10-1", "--batch_size=32", "--schedule
 
 
 def environment() -> dict[str, str]:
-    """The environment of a command: the checkout on the path, and no cluster."""
-    drop = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+    """A user's: the checkout on the path, no cluster, and TensorFlow's own number of threads."""
+    drop = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "TF_NUM_INTRAOP_THREADS")
     kept = {name: value for name, value in os.environ.items() if name not in drop}
     return {**kept, "PYTHONPATH": str(ROOT)}
 

@@ -38,7 +38,7 @@ def test_on_a_network_the_median_image_takes_its_steps():
     x = tf.constant(np.random.default_rng(0).uniform(size=(16, 8, 8, 3)).astype(np.float32))
     found = calibrate(features, [x], x, seeds(16))
     assert found.delta == pytest.approx(0.95 * float(np.mean(feature_loss(features(x)))))
-    defense = ActiveDefense(features, delta=found.delta, beta=found.beta)
+    defense = tf.function(ActiveDefense(features, delta=found.delta, beta=found.beta).__call__)
     assert 200 <= np.median(defense(x, seeds(16)).steps) <= 400
 
 
