@@ -86,8 +86,9 @@ on_fifty through --attacks="$through"
 # The same images of two of these submitted up to 100 times.
 on_fifty submitted --attacks=transfer:apgd-ce-20-eot20@noise,transfer:apgd-ce-20-eot20@softened --decisions=100 --submissions=1,10,100
 evaluate most-steps "$smooth" --attacks=transfer:apgd-steps@noise --examples=50 --eps=8/255 --defense=active
-# What autoattack-rand consists of, but for its 100 steps.
-on_fifty rand --attacks=apgd-ce-20-eot20,apgd-dlr-20-eot20
+# AutoAttack's rand version: all of its 100 steps, of 20 draws each; and its two attacks each by itself, of 20 steps.
+on_fifty rand --attacks=autoattack-rand
+on_fifty through-20-draws --attacks=apgd-ce-20-eot20,apgd-dlr-20-eot20
 
 of_smoothing 16
 network standard
