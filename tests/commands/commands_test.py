@@ -40,7 +40,7 @@ def test_a_run_directory_has_its_shape(run_dir):
 def test_a_finished_run_is_left_alone(run_dir):
     written = [*run_dir.rglob("*.keras"), run_dir / "backup" / "state.npz"]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in written}
-    run(*command("train", *TINY, *SHORT, f"--run_dir={run_dir}", f"--export_dir={run_dir}/e"))
+    assert here("train", *TINY, *SHORT, f"--run_dir={run_dir}", f"--export_dir={run_dir}/e") == 0
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in written}
     assert [path.name for path in (run_dir / "e").iterdir()] == ["1"]
 
@@ -150,7 +150,7 @@ def test_several_precisions_train(tmp_path):
         ("--attack_precision=mixed_bfloat16", "--clip_norm=1", "--nesterov", "--xla=on"),
     ):
         folder = tmp_path / extra[0][2:]
-        run(*command("train", *TINY, *flags, *extra, f"--run_dir={folder}"))
+        assert here("train", *TINY, *flags, *extra, f"--run_dir={folder}") == 0
         assert (folder / "checkpoints" / "last.keras").is_file()
 
 

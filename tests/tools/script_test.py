@@ -12,6 +12,8 @@ TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 def _lay_out(folder: pathlib.Path) -> pathlib.Path:
     """A checkout with a script, and a .venv whose Python says how it was called."""
     (folder / "tools").mkdir()
+    # Bazel makes packages of the checkout's folders, and a package comes before a mere folder.
+    (folder / "tools" / "__init__.py").touch()
     (folder / "tools" / "script.py").write_text((TOOLS / "script.py").read_text())
     python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
