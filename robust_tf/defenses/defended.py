@@ -38,15 +38,13 @@ def defended_victim(bare: Victim, defense: ActiveDefense, outer_loops: int = 1) 
             ended, farthest = tf.logical_and(*converged), tf.maximum(*induced)
             return k + 1, _log_of_sum(*log_p), sum(steps), ended, farthest
 
-        log_p, steps, converged, induced = loop(0)
+        decided = loop(0)
         # Without a second one, its graph need not be made.
         if outer_loops > 1:
-            _, log_p, steps, converged, induced = tf.while_loop(
-                lambda k, *_: k < outer_loops,
-                another,
-                (1, log_p, steps, converged, induced),
-                parallel_iterations=1,
+            _, *decided = tf.while_loop(
+                lambda k, *_: k < outer_loops, another, (1, *decided), parallel_iterations=1
             )
+        log_p, steps, converged, induced = decided
         return {
             "logits": log_p - math.log(outer_loops),
             "steps": steps,
